@@ -1,0 +1,1 @@
+//! A small Unix-like kernel.

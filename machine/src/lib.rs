@@ -1,0 +1,1 @@
+//! A deterministic RV64 board.
