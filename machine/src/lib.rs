@@ -1,1 +1,13 @@
-//! A deterministic RV64 board.
+//! A deterministic RV64 board that shows what its page tables do.
+//!
+//! [`machine::Machine`] runs; an [`observer::Observer`] listens. Time is the count of retired
+//! instructions, so the same image and the same inputs give the same run on every host.
+
+pub mod bus;
+pub mod device;
+pub mod hart;
+pub mod machine;
+pub mod mmu;
+pub mod observer;
+pub mod ram;
+pub mod trap;

@@ -1,0 +1,5 @@
+//! Address translation.
+
+pub mod walk;
+
+pub use walk::Walk;
