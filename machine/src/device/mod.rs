@@ -1,39 +1,264 @@
-//! The devices of the board.
+//! The devices of the board, and the map that leads to them.
+//!
+//! Devices know no hart and no clock: an access is told the time and given the memory, and what a
+//! store sets off beyond the device itself comes back as an [`Effect`].
 
-use faultline_abi::PhysAddr;
+pub mod clint;
+pub mod disk;
+pub mod finisher;
+pub mod plic;
+pub mod uart;
+pub mod virtio;
 
-use crate::bus::{BusError, DeviceContext, Devices, Effect, Width};
+use faultline_abi::board::{self, Region};
+use faultline_abi::{PhysAddr, board::VIRTIO_SLOTS};
+
+use self::clint::Clint;
+pub use self::disk::Disk;
+use self::plic::{Line, Plic};
+use self::uart::Uart;
+use self::virtio::VirtioSlot;
+use crate::bus::{BusError, DeviceContext, Devices, Effect, Width, line};
+use crate::ram::{NotMemory, Ram};
+
+/// Guest memory, as a device reaches it: DRAM only, by physical address.
+pub trait Memory {
+    /// Whether all of `length` bytes from `address` are DRAM.
+    fn covers(&self, address: u64, length: u64) -> bool;
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// Where a byte is outside DRAM; nothing is read then.
+    fn read(&self, address: u64, into: &mut [u8]) -> Result<(), NotMemory>;
+
+    /// Writes, with all the consequences that a store has.
+    ///
+    /// # Errors
+    /// Where a byte is outside DRAM; nothing is written then.
+    fn write(&mut self, address: u64, from: &[u8]) -> Result<(), NotMemory>;
+}
+
+impl Memory for Ram {
+    fn covers(&self, address: u64, length: u64) -> bool {
+        let offset = address.checked_sub(board::DRAM_BASE);
+        offset.and_then(|offset| offset.checked_add(length)).is_some_and(|end| end <= self.size())
+    }
+
+    fn read(&self, address: u64, into: &mut [u8]) -> Result<(), NotMemory> {
+        if !self.covers(address, into.len() as u64) {
+            return Err(NotMemory);
+        }
+        Self::read(self, PhysAddr::new(address), into)
+    }
+
+    fn write(&mut self, address: u64, from: &[u8]) -> Result<(), NotMemory> {
+        Self::write(self, PhysAddr::new(address), from)
+    }
+}
 
 /// Every device of the board.
-#[derive(Clone, Debug, Default)]
-pub struct Board {}
+#[derive(Clone, Debug)]
+pub struct Board {
+    clint: Clint,
+    plic: Plic,
+    uart: Uart,
+    virtio: Vec<VirtioSlot>,
+}
+
+/// A device and the offset inside it.
+enum Place {
+    Clint(u64),
+    Plic(u64),
+    Uart(u64),
+    Finisher(u64),
+    Virtio(usize, u64),
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self::new(1, None)
+    }
+}
+
+impl Board {
+    /// The devices of a board with this many harts and, in the first virtio slot, this disk.
+    #[must_use]
+    pub fn new(harts: u32, disk: Option<Disk>) -> Self {
+        let mut virtio = vec![VirtioSlot::default(); VIRTIO_SLOTS as usize];
+        if let Some(disk) = disk {
+            virtio[0] = VirtioSlot::with_disk(disk);
+        }
+        Self { clint: Clint::new(harts), plic: Plic::new(harts), uart: Uart::default(), virtio }
+    }
+
+    /// The disk in the first virtio slot.
+    #[must_use]
+    pub fn disk(&self) -> Option<&Disk> {
+        self.virtio.first().and_then(VirtioSlot::disk)
+    }
+
+    /// How many more bytes may be typed before some are lost.
+    #[must_use]
+    pub fn input_room(&self) -> usize {
+        self.uart.room()
+    }
+
+    fn update_uart_line(&mut self) {
+        self.plic.set_line(board::UART_IRQ, Line::from(self.uart.interrupt()));
+    }
+
+    fn update_virtio_line(&mut self, slot: usize) {
+        if let Ok(number) = u32::try_from(slot) {
+            let line = Line::from(self.virtio[slot].interrupt());
+            self.plic.set_line(board::VIRTIO_IRQ + number, line);
+        }
+    }
+}
 
 impl Devices for Board {
-    fn load(&mut self, _: PhysAddr, _: Width, _: &mut DeviceContext<'_>) -> Result<u64, BusError> {
-        Err(BusError)
+    fn load(&mut self, pa: PhysAddr, width: Width, cx: &mut DeviceContext<'_>) -> Result<u64, BusError> {
+        match place(pa)? {
+            Place::Clint(offset) => self.clint.load(offset, width, cx.mtime),
+            Place::Plic(offset) => self.plic.load(offset, width),
+            Place::Uart(offset) => {
+                let value = self.uart.load(offset, width);
+                self.update_uart_line();
+                value
+            }
+            Place::Finisher(_) => finisher::load(width),
+            Place::Virtio(slot, offset) => Ok(self.virtio[slot].load(offset, width)),
+        }
     }
 
     fn store(
         &mut self,
-        _: PhysAddr,
-        _: Width,
-        _: u64,
-        _: &mut DeviceContext<'_>,
+        pa: PhysAddr,
+        width: Width,
+        value: u64,
+        cx: &mut DeviceContext<'_>,
     ) -> Result<Effect, BusError> {
-        Err(BusError)
+        match place(pa)? {
+            Place::Clint(offset) => self.clint.store(offset, width, value, cx.mtime).map(|()| Effect::None),
+            Place::Plic(offset) => self.plic.store(offset, width, value).map(|()| Effect::None),
+            Place::Uart(offset) => {
+                let sent = self.uart.store(offset, width, value)?;
+                self.update_uart_line();
+                Ok(sent.map_or(Effect::None, Effect::Console))
+            }
+            Place::Finisher(offset) => finisher::store(offset, width, value),
+            Place::Virtio(slot, offset) => {
+                self.virtio[slot].store(offset, width, value, cx.ram);
+                self.update_virtio_line(slot);
+                Ok(Effect::None)
+            }
+        }
     }
 
-    fn lines(&self, _: u32) -> u64 {
-        0
+    fn lines(&self, hart: u32) -> u64 {
+        let hart = hart as usize;
+        let bit = |raised: bool, bit: u64| if raised { bit } else { 0 };
+        bit(self.clint.software_interrupt(hart), line::MSIP)
+            | bit(self.plic.interrupt(hart * 2), line::MEIP)
+            | bit(self.plic.interrupt(hart * 2 + 1), line::SEIP)
     }
 
-    fn mtimecmp(&self, _: u32) -> u64 {
-        u64::MAX
+    fn mtimecmp(&self, hart: u32) -> u64 {
+        self.clint.compare(hart as usize)
     }
 
     fn time_offset(&self) -> u64 {
-        0
+        self.clint.time_offset()
     }
 
-    fn console_input(&mut self, _: &[u8]) {}
+    fn console_input(&mut self, bytes: &[u8]) {
+        self.uart.receive(bytes);
+        self.update_uart_line();
+    }
+}
+
+/// The offset of an address inside a region.
+fn inside(region: Region, address: u64) -> Option<u64> {
+    address.checked_sub(region.base).filter(|&offset| offset < region.size)
+}
+
+fn place(address: PhysAddr) -> Result<Place, BusError> {
+    let address = address.get();
+    inside(board::UART, address)
+        .map(Place::Uart)
+        .or_else(|| inside(board::CLINT, address).map(Place::Clint))
+        .or_else(|| inside(board::PLIC, address).map(Place::Plic))
+        .or_else(|| inside(board::FINISHER, address).map(Place::Finisher))
+        .or_else(|| virtio_place(address))
+        .ok_or(BusError)
+}
+
+fn virtio_place(address: u64) -> Option<Place> {
+    let stride = board::VIRTIO.size;
+    let slots = Region { base: board::VIRTIO.base, size: stride * u64::from(VIRTIO_SLOTS) };
+    let offset = inside(slots, address)?;
+    Some(Place::Virtio(usize::try_from(offset / stride).ok()?, offset % stride))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::ExitCode;
+
+    fn store(devices: &mut Board, address: u64, width: Width, value: u64) -> Result<Effect, BusError> {
+        let mut ram = Ram::new(0);
+        devices.store(PhysAddr::new(address), width, value, &mut DeviceContext { ram: &mut ram, mtime: 0 })
+    }
+
+    fn load(devices: &mut Board, address: u64, width: Width) -> Result<u64, BusError> {
+        let mut ram = Ram::new(0);
+        devices.load(PhysAddr::new(address), width, &mut DeviceContext { ram: &mut ram, mtime: 77 })
+    }
+
+    #[test]
+    fn each_region_leads_to_its_device_and_the_gaps_to_nobody() {
+        let mut devices = Board::new(1, None);
+        assert_eq!(store(&mut devices, 0x1000_0000, Width::Byte, 0x41), Ok(Effect::Console(0x41)));
+        let finish = store(&mut devices, 0x10_0000, Width::Word, 0x5555);
+        assert_eq!(finish, Ok(Effect::PowerOff(ExitCode(0))));
+        for slot in 0..8 {
+            assert_eq!(load(&mut devices, 0x1000_1000 + slot * 0x1000, Width::Word), Ok(0x7472_6976));
+        }
+        assert_eq!(load(&mut devices, 0x200_bff8, Width::Double), Ok(77));
+        for hole in [0, 0x10_1000, 0x1000_0100, 0x1000_9000, 0x3000_0000, u64::MAX] {
+            assert_eq!(load(&mut devices, hole, Width::Word), Err(BusError), "{hole:#x}");
+            assert_eq!(store(&mut devices, hole, Width::Word, 0), Err(BusError), "{hole:#x}");
+        }
+    }
+
+    #[test]
+    fn a_key_stroke_reaches_the_supervisor_through_the_interrupt_controller() {
+        let mut devices = Board::new(1, None);
+        store(&mut devices, 0x1000_0001, Width::Byte, 1).unwrap();
+        store(&mut devices, 0x0c00_0028, Width::Word, 1).unwrap();
+        store(&mut devices, 0x0c00_2080, Width::Word, 1 << 10).unwrap();
+        assert_eq!(devices.lines(0), 0);
+        devices.console_input(b"k");
+        assert_eq!(devices.lines(0), line::SEIP);
+        assert_eq!(load(&mut devices, 0x0c20_1004, Width::Word), Ok(10));
+        assert_eq!(load(&mut devices, 0x1000_0000, Width::Byte), Ok(b'k'.into()));
+        store(&mut devices, 0x0c20_1004, Width::Word, 10).unwrap();
+        assert_eq!(devices.lines(0), 0);
+    }
+
+    #[test]
+    fn devices_reach_dram_and_nothing_else() {
+        let ram = Ram::new(0x2000);
+        for (address, length, dram) in [
+            (board::DRAM_BASE, 0x2000, true),
+            (board::DRAM_BASE, 0x2001, false),
+            (board::DRAM_BASE + 0x2000, 0, true),
+            (board::DRAM_BASE - 1, 1, false),
+            (0x1000, 8, false),
+            (u64::MAX, 2, false),
+            (board::DRAM_BASE, u64::MAX, false),
+        ] {
+            assert_eq!(Memory::covers(&ram, address, length), dram, "{address:#x}+{length:#x}");
+        }
+    }
 }

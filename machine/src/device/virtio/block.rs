@@ -1,0 +1,174 @@
+//! The block device (virtio 1.2, "Block Device"): read, write, flush and identify.
+
+use super::queue::{Broken, Chain, Segment};
+use crate::bus::Width;
+use crate::device::disk::SECTOR_BYTES;
+use crate::device::{Disk, Memory};
+use crate::ram::NotMemory;
+
+const REQUEST_IN: u32 = 0;
+const REQUEST_OUT: u32 = 1;
+const REQUEST_FLUSH: u32 = 4;
+const REQUEST_GET_ID: u32 = 8;
+
+const STATUS_OK: u8 = 0;
+const STATUS_IO_ERROR: u8 = 1;
+const STATUS_UNSUPPORTED: u8 = 2;
+
+/// Type, a reserved word, and the first sector.
+const HEADER_BYTES: u64 = 16;
+/// What `GET_ID` answers, padded with zeros.
+const IDENTITY: [u8; 20] = *b"faultline disk\0\0\0\0\0\0";
+/// A request larger than this fails: the time that one store can cost the host has a limit.
+const REQUEST_BYTES_MAX: u64 = 4 << 20;
+/// Most segments that a request should have; what a ring of the offered size can hold.
+const SEGMENTS_MAX: u32 = 254;
+
+mod feature {
+    pub(super) const SEG_MAX: u64 = 1 << 2;
+    pub(super) const BLK_SIZE: u64 = 1 << 6;
+    pub(super) const FLUSH: u64 = 1 << 9;
+}
+
+/// A disk and the requests it understands.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    disk: Disk,
+}
+
+/// How a request ended.
+struct Outcome {
+    status: u8,
+    /// Data bytes written into guest memory.
+    written: u32,
+}
+
+impl Outcome {
+    const fn status(status: u8) -> Self {
+        Self { status, written: 0 }
+    }
+}
+
+impl Block {
+    pub(super) const fn new(disk: Disk) -> Self {
+        Self { disk }
+    }
+
+    pub(super) const fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// The features that are offered, `VERSION_1` apart.
+    #[expect(clippy::unused_self, reason = "a read-only disk will offer others")]
+    pub(super) const fn features(&self) -> u64 {
+        feature::SEG_MAX | feature::BLK_SIZE | feature::FLUSH
+    }
+
+    /// Reads a piece of the configuration: capacity at 0, `seg_max` at 12, `blk_size` at 20.
+    pub(super) fn configuration(&self, offset: u64, width: Width) -> u64 {
+        let mut bytes = [0u8; 64];
+        bytes[..8].copy_from_slice(&self.disk.sectors().to_le_bytes());
+        bytes[12..16].copy_from_slice(&SEGMENTS_MAX.to_le_bytes());
+        bytes[20..28].copy_from_slice(&SECTOR_BYTES.to_le_bytes());
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let wanted = bytes.iter().skip(start).take(1 << width as usize).rev();
+        wanted.fold(0, |value, &byte| value << 8 | u64::from(byte))
+    }
+
+    /// Does a request; the number of bytes written into its chain, status byte included.
+    ///
+    /// # Errors
+    /// Where the chain has no room for a header or a status: nothing can be answered then.
+    pub(super) fn request(&mut self, chain: &Chain, memory: &mut impl Memory) -> Result<u32, Broken> {
+        let (answer, status_address) = split_status(&chain.writable)?;
+        let (header, data) = split_header(&chain.readable, memory)?;
+        let kind = u32::from_le_bytes([header[0], header[1], header[2], header[3]]);
+        let sector = header[8..].iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte));
+        let outcome = match kind {
+            REQUEST_IN => self.read(sector, &answer, memory)?,
+            REQUEST_OUT => self.write(sector, &data, memory)?,
+            REQUEST_FLUSH => Outcome::status(STATUS_OK),
+            REQUEST_GET_ID => identify(&answer, memory)?,
+            _ => Outcome::status(STATUS_UNSUPPORTED),
+        };
+        memory.write(status_address, &[outcome.status])?;
+        Ok(outcome.written + 1)
+    }
+
+    fn read(&self, sector: u64, into: &[Segment], memory: &mut impl Memory) -> Result<Outcome, NotMemory> {
+        let Some(mut bytes) = buffer(into) else { return Ok(Outcome::status(STATUS_IO_ERROR)) };
+        if self.disk.read(sector, &mut bytes).is_err() {
+            return Ok(Outcome::status(STATUS_IO_ERROR));
+        }
+        scatter(&bytes, into, memory)?;
+        Ok(Outcome { status: STATUS_OK, written: u32::try_from(bytes.len()).unwrap_or(u32::MAX) })
+    }
+
+    fn write(&mut self, sector: u64, from: &[Segment], memory: &impl Memory) -> Result<Outcome, NotMemory> {
+        let Some(mut bytes) = buffer(from) else { return Ok(Outcome::status(STATUS_IO_ERROR)) };
+        gather(&mut bytes, from, memory)?;
+        let written = self.disk.write(sector, &bytes);
+        Ok(Outcome::status(if written.is_ok() { STATUS_OK } else { STATUS_IO_ERROR }))
+    }
+}
+
+fn identify(into: &[Segment], memory: &mut impl Memory) -> Result<Outcome, NotMemory> {
+    let room = usize::try_from(length(into)).unwrap_or(usize::MAX).min(IDENTITY.len());
+    scatter(&IDENTITY[..room], into, memory)?;
+    Ok(Outcome { status: STATUS_OK, written: u32::try_from(room).unwrap_or(0) })
+}
+
+fn length(segments: &[Segment]) -> u64 {
+    segments.iter().map(|segment| u64::from(segment.length)).sum()
+}
+
+/// Room for the data of a request; `None` where it is no whole number of sectors or too much.
+fn buffer(segments: &[Segment]) -> Option<Vec<u8>> {
+    let bytes = length(segments);
+    let valid = bytes.is_multiple_of(SECTOR_BYTES) && bytes <= REQUEST_BYTES_MAX;
+    valid.then(|| vec![0; usize::try_from(bytes).unwrap_or(0)])
+}
+
+fn scatter(mut bytes: &[u8], into: &[Segment], memory: &mut impl Memory) -> Result<(), NotMemory> {
+    for segment in into {
+        let (piece, rest) = bytes.split_at((segment.length as usize).min(bytes.len()));
+        memory.write(segment.address, piece)?;
+        bytes = rest;
+    }
+    Ok(())
+}
+
+fn gather(mut bytes: &mut [u8], from: &[Segment], memory: &impl Memory) -> Result<(), NotMemory> {
+    for segment in from {
+        let (piece, rest) = bytes.split_at_mut((segment.length as usize).min(bytes.len()));
+        memory.read(segment.address, piece)?;
+        bytes = rest;
+    }
+    Ok(())
+}
+
+/// The status is the last byte that the device may write; what stands before it is for data.
+fn split_status(writable: &[Segment]) -> Result<(Vec<Segment>, u64), Broken> {
+    let mut data: Vec<Segment> = writable.iter().copied().filter(|segment| segment.length > 0).collect();
+    let last = data.last_mut().ok_or(Broken)?;
+    last.length -= 1;
+    let address = last.address + u64::from(last.length);
+    Ok((data, address))
+}
+
+/// The header is the first 16 bytes that the device may read, however they are cut (virtio 1.2,
+/// "Message Framing").
+fn split_header(readable: &[Segment], memory: &impl Memory) -> Result<([u8; 16], Vec<Segment>), Broken> {
+    if length(readable) < HEADER_BYTES {
+        return Err(Broken);
+    }
+    let mut header = [0; 16];
+    gather(&mut header, readable, memory)?;
+    let mut skip = 16u32;
+    let data = readable.iter().map(|segment| {
+        let skipped = skip.min(segment.length);
+        skip -= skipped;
+        Segment { address: segment.address + u64::from(skipped), length: segment.length - skipped }
+    });
+    Ok((header, data.collect()))
+}

@@ -1,0 +1,380 @@
+//! The disk through its registers and rings, first well-behaved, then hostile.
+
+use super::*;
+use crate::ram::Ram;
+use faultline_abi::board::DRAM_BASE as BASE;
+
+const DESCRIPTORS: u64 = BASE;
+const AVAILABLE: u64 = BASE + 0x1000;
+const USED: u64 = BASE + 0x2000;
+const HEADER: u64 = BASE + 0x3000;
+const DATA: u64 = BASE + 0x4000;
+const STATUS: u64 = BASE + 0x6000;
+const SIZE: u16 = 8;
+
+const NEXT: u16 = 1;
+const WRITE: u16 = 2;
+
+struct Bench {
+    slot: VirtioSlot,
+    memory: Ram,
+    submitted: u16,
+}
+
+impl Bench {
+    /// A driver that has brought the device up in the order that the specification asks for.
+    fn new() -> Self {
+        let image = (0..16 * 512u32).map(|i| (i / 512).to_le_bytes()[0]).collect();
+        let slot = VirtioSlot::with_disk(Disk::new(image));
+        let mut bench = Self { slot, memory: Ram::new(1 << 16), submitted: 0 };
+        bench.start();
+        bench
+    }
+
+    fn start(&mut self) {
+        self.submitted = 0;
+        let zeros = vec![0; usize::try_from(self.memory.size()).unwrap()];
+        self.put(BASE, &zeros);
+        for status in [0, 1, 3] {
+            self.store(register::STATUS, status);
+        }
+        self.store(register::DRIVER_FEATURES_SEL, 1);
+        self.store(register::DRIVER_FEATURES, 1);
+        self.store(register::STATUS, 11);
+        assert_eq!(self.load(register::STATUS), 11, "the features are accepted");
+        self.store(register::QUEUE_NUM, SIZE.into());
+        for (low, address) in [
+            (register::QUEUE_DESC_LOW, DESCRIPTORS),
+            (register::QUEUE_DRIVER_LOW, AVAILABLE),
+            (register::QUEUE_DEVICE_LOW, USED),
+        ] {
+            self.store(low, address & 0xffff_ffff);
+            self.store(low + 4, address >> 32);
+        }
+        self.store(register::QUEUE_READY, 1);
+        self.store(register::STATUS, 15);
+    }
+
+    fn load(&self, offset: u64) -> u64 {
+        self.slot.load(offset, Width::Word)
+    }
+
+    fn store(&mut self, offset: u64, value: u64) {
+        self.slot.store(offset, Width::Word, value, &mut self.memory);
+    }
+
+    fn put(&mut self, address: u64, bytes: &[u8]) {
+        Memory::write(&mut self.memory, address, bytes).unwrap();
+    }
+
+    fn get(&self, address: u64, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        Memory::read(&self.memory, address, &mut bytes).unwrap();
+        bytes
+    }
+
+    fn descriptor(&mut self, index: u64, address: u64, length: u32, flags: u16, next: u16) {
+        let at = DESCRIPTORS + index * 16;
+        self.put(at, &address.to_le_bytes());
+        self.put(at + 8, &length.to_le_bytes());
+        self.put(at + 12, &flags.to_le_bytes());
+        self.put(at + 14, &next.to_le_bytes());
+    }
+
+    fn header(&mut self, kind: u32, sector: u64) {
+        self.put(HEADER, &kind.to_le_bytes());
+        self.put(HEADER + 8, &sector.to_le_bytes());
+        self.put(STATUS, &[0xff]);
+    }
+
+    fn submit(&mut self, head: u16) {
+        let slot = u64::from(self.submitted % SIZE);
+        self.put(AVAILABLE + 4 + slot * 2, &head.to_le_bytes());
+        self.submitted += 1;
+        self.put(AVAILABLE + 2, &self.submitted.to_le_bytes());
+        self.store(register::QUEUE_NOTIFY, 0);
+    }
+
+    /// The usual three descriptors: header, data, status. The status byte afterwards.
+    fn request(&mut self, kind: u32, sector: u64, data: (u64, u32, u16)) -> u8 {
+        self.header(kind, sector);
+        self.descriptor(0, HEADER, 16, NEXT, 1);
+        self.descriptor(1, data.0, data.1, NEXT | data.2, 2);
+        self.descriptor(2, STATUS, 1, WRITE, 0);
+        self.submit(0);
+        self.get(STATUS, 1)[0]
+    }
+
+    fn used(&self) -> (u16, u32) {
+        let index = self.get(USED + 2, 2);
+        let slot = u64::from((self.submitted - 1) % SIZE);
+        let length = self.get(USED + 4 + slot * 8 + 4, 4);
+        (u16::from_le_bytes([index[0], index[1]]), u32::from_le_bytes(length.try_into().unwrap()))
+    }
+
+    fn assert_broken(&mut self) {
+        assert_eq!(self.load(register::STATUS) & 64, 64, "the device asks for a reset");
+        assert!(self.slot.interrupt());
+        let used = self.get(USED + 2, 2);
+        self.store(register::QUEUE_NOTIFY, 0);
+        assert_eq!(self.get(USED + 2, 2), used, "and does nothing until then");
+        self.start();
+        assert_eq!(self.request(REQUEST_IN, 3, (DATA, 512, WRITE)), 0, "and works after it");
+    }
+}
+
+const REQUEST_IN: u32 = 0;
+const REQUEST_OUT: u32 = 1;
+
+#[test]
+fn an_empty_slot_has_a_magic_number_and_no_device() {
+    let mut slot = VirtioSlot::default();
+    let mut memory = Ram::new(0);
+    slot.store(register::STATUS, Width::Word, 15, &mut memory);
+    slot.store(register::QUEUE_NOTIFY, Width::Word, 0, &mut memory);
+    assert_eq!(slot.load(register::MAGIC, Width::Word), 0x7472_6976);
+    assert_eq!(slot.load(register::DEVICE_ID, Width::Word), 0);
+    assert_eq!(slot.load(register::STATUS, Width::Word), 0);
+    assert!(!slot.interrupt());
+}
+
+#[test]
+fn the_configuration_tells_the_capacity_at_any_width() {
+    let bench = Bench::new();
+    assert_eq!(bench.slot.load(CONFIG, Width::Double), 16);
+    assert_eq!(bench.slot.load(CONFIG, Width::Word), 16);
+    assert_eq!(bench.slot.load(CONFIG + 20, Width::Word), 512);
+    assert_eq!(bench.slot.load(CONFIG + 0xeff, Width::Double), 0);
+}
+
+#[test]
+fn a_read_fills_memory_and_interrupts() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.request(REQUEST_IN, 3, (DATA, 1024, WRITE)), 0);
+    assert_eq!(bench.get(DATA, 512), [3; 512]);
+    assert_eq!(bench.get(DATA + 512, 512), [4; 512]);
+    assert_eq!(bench.used(), (1, 1025));
+    assert!(bench.slot.interrupt());
+    bench.store(register::INTERRUPT_ACK, 1);
+    assert!(!bench.slot.interrupt());
+}
+
+#[test]
+fn a_write_reaches_the_disk_and_comes_back() {
+    let mut bench = Bench::new();
+    bench.put(DATA, &[0xab; 512]);
+    assert_eq!(bench.request(REQUEST_OUT, 15, (DATA, 512, 0)), 0);
+    assert_eq!(bench.used(), (1, 1));
+    bench.put(DATA, &[0; 512]);
+    assert_eq!(bench.request(REQUEST_IN, 15, (DATA, 512, WRITE)), 0);
+    assert_eq!(bench.get(DATA, 512), [0xab; 512]);
+}
+
+#[test]
+fn more_requests_than_the_ring_has_slots_come_round_again() {
+    let mut bench = Bench::new();
+    for i in 1..=40 {
+        assert_eq!(bench.request(REQUEST_IN, u64::from(i % 16), (DATA, 512, WRITE)), 0);
+        assert_eq!(bench.used(), (i, 513));
+    }
+}
+
+#[test]
+fn a_driver_may_ask_not_to_be_interrupted() {
+    let mut bench = Bench::new();
+    bench.put(AVAILABLE, &[1, 0]);
+    assert_eq!(bench.request(REQUEST_IN, 0, (DATA, 512, WRITE)), 0);
+    assert!(!bench.slot.interrupt());
+}
+
+#[test]
+fn flush_identity_and_unknown_requests_answer_as_they_should() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.request(4, 0, (DATA, 0, WRITE)), 0);
+    assert_eq!(bench.request(8, 0, (DATA, 20, WRITE)), 0);
+    assert_eq!(bench.get(DATA, 14), b"faultline disk");
+    assert_eq!(bench.request(8, 0, (DATA, 4, WRITE)), 0);
+    assert_eq!(bench.request(99, 0, (DATA, 512, WRITE)), 2);
+}
+
+#[test]
+fn a_header_and_status_may_be_cut_anywhere() {
+    let mut bench = Bench::new();
+    bench.header(REQUEST_IN, 5);
+    bench.descriptor(0, HEADER, 7, NEXT, 1);
+    bench.descriptor(1, HEADER + 7, 9, NEXT, 2);
+    bench.descriptor(2, DATA, 300, NEXT | WRITE, 3);
+    bench.descriptor(3, DATA + 300, 213, WRITE, 0);
+    bench.submit(0);
+    assert_eq!(bench.get(DATA, 512), [5; 512]);
+    assert_eq!(bench.get(DATA + 512, 1), [0], "the last byte is the status");
+}
+
+#[test]
+fn requests_that_cannot_be_done_fail_and_the_device_lives_on() {
+    let mut bench = Bench::new();
+    for (kind, sector, data) in [
+        (REQUEST_IN, 16, (DATA, 512, WRITE)),
+        (REQUEST_IN, 15, (DATA, 1024, WRITE)),
+        (REQUEST_OUT, u64::MAX, (DATA, 512, 0)),
+        (REQUEST_OUT, u64::MAX / 512, (DATA, 512, 0)),
+        (REQUEST_IN, 0, (DATA, 511, WRITE)),
+    ] {
+        assert_eq!(bench.request(kind, sector, data), 1, "{kind} {sector:#x}");
+    }
+    assert_eq!(bench.request(REQUEST_IN, 2, (DATA, 512, WRITE)), 0);
+}
+
+#[test]
+fn a_request_has_a_limit_on_its_size() {
+    let mut bench = Bench::new();
+    bench.memory = Ram::new(6 << 20);
+    bench.start();
+    assert_eq!(bench.request(REQUEST_OUT, 0, (DATA, 5 << 20, 0)), 1);
+}
+
+#[test]
+fn what_was_not_offered_is_not_accepted() {
+    let mut bench = Bench::new();
+    for (low, high) in [(1 << 28, 1), (0, 0), (0, 2)] {
+        bench.store(register::STATUS, 0);
+        bench.store(register::STATUS, 3);
+        for (selector, features) in [(0, low), (1, high)] {
+            bench.store(register::DRIVER_FEATURES_SEL, selector);
+            bench.store(register::DRIVER_FEATURES, features);
+        }
+        bench.store(register::STATUS, 11);
+        assert_eq!(bench.load(register::STATUS), 3, "{low:#x} {high:#x}");
+    }
+}
+
+#[test]
+fn nothing_moves_before_the_driver_is_ready() {
+    for status in [0, 3, 11] {
+        let mut bench = Bench::new();
+        bench.store(register::STATUS, status);
+        bench.request(REQUEST_IN, 3, (DATA, 512, WRITE));
+        assert_eq!(bench.get(DATA, 512), [0; 512]);
+    }
+}
+
+#[test]
+fn a_ring_size_that_is_no_power_of_two_or_too_large_gives_no_queue() {
+    for size in [0, 3, 512, u64::from(u32::MAX)] {
+        let mut bench = Bench::new();
+        bench.store(register::QUEUE_READY, 0);
+        bench.store(register::QUEUE_NUM, size);
+        bench.store(register::QUEUE_READY, 1);
+        assert_eq!(bench.load(register::QUEUE_READY), 0, "{size}");
+    }
+}
+
+#[test]
+fn a_queue_that_is_ready_cannot_be_moved_and_other_queues_do_not_exist() {
+    let mut bench = Bench::new();
+    bench.store(register::QUEUE_DESC_LOW, 0);
+    bench.store(register::QUEUE_NUM, 1);
+    bench.store(register::QUEUE_SEL, 1);
+    assert_eq!(bench.load(register::QUEUE_NUM_MAX), 0);
+    assert_eq!(bench.load(register::QUEUE_READY), 0);
+    bench.store(register::QUEUE_READY, 0);
+    bench.store(register::QUEUE_NOTIFY, 7);
+    bench.store(register::QUEUE_SEL, 0);
+    assert_eq!(bench.request(REQUEST_IN, 3, (DATA, 512, WRITE)), 0);
+}
+
+#[test]
+fn broken_rings_stop_the_device_until_it_is_reset() {
+    type Break = fn(&mut Bench);
+    let cases: [(&str, Break); 10] = [
+        ("available index jumps beyond the ring", |b| {
+            b.put(AVAILABLE + 2, &100u16.to_le_bytes());
+            b.store(register::QUEUE_NOTIFY, 0);
+        }),
+        ("head outside the table", |b| b.submit(SIZE)),
+        ("next outside the table", |b| {
+            b.descriptor(0, HEADER, 16, NEXT, 0xffff);
+            b.submit(0);
+        }),
+        ("a circle", |b| {
+            b.descriptor(0, HEADER, 16, NEXT, 1);
+            b.descriptor(1, HEADER, 16, NEXT, 0);
+            b.submit(0);
+        }),
+        ("an address that wraps", |b| {
+            b.request(REQUEST_IN, 0, (u64::MAX - 10, 512, WRITE));
+        }),
+        ("a segment outside DRAM", |b| {
+            b.request(REQUEST_IN, 0, (0x1000_0000, 512, WRITE));
+        }),
+        ("a segment that leaves DRAM", |b| {
+            b.request(REQUEST_OUT, 0, (BASE + (1 << 16) - 100, 512, 0));
+        }),
+        ("readable after writable", |b| {
+            b.descriptor(0, DATA, 512, NEXT | WRITE, 1);
+            b.descriptor(1, HEADER, 16, 0, 0);
+            b.submit(0);
+        }),
+        ("no room for a status", |b| {
+            b.descriptor(0, HEADER, 16, 0, 0);
+            b.submit(0);
+        }),
+        ("a short header", |b| {
+            b.descriptor(0, HEADER, 15, NEXT, 1);
+            b.descriptor(1, STATUS, 1, WRITE, 0);
+            b.submit(0);
+        }),
+    ];
+    for (name, break_it) in cases {
+        let mut bench = Bench::new();
+        break_it(&mut bench);
+        println!("{name}");
+        bench.assert_broken();
+    }
+}
+
+#[test]
+fn an_indirect_descriptor_was_not_offered_and_breaks_the_queue() {
+    let mut bench = Bench::new();
+    bench.descriptor(0, HEADER, 16, 4, 0);
+    bench.submit(0);
+    bench.assert_broken();
+}
+
+#[test]
+fn rings_outside_memory_break_the_queue() {
+    for low in [register::QUEUE_DESC_LOW, register::QUEUE_DRIVER_LOW, register::QUEUE_DEVICE_LOW] {
+        let mut bench = Bench::new();
+        bench.store(register::QUEUE_READY, 0);
+        bench.store(low + 4, u64::from(u32::MAX));
+        bench.store(low, 0xffff_fffe);
+        bench.store(register::QUEUE_READY, 1);
+        bench.request(REQUEST_IN, 3, (DATA, 512, WRITE));
+        bench.assert_broken();
+    }
+}
+
+#[test]
+fn a_reset_forgets_the_queue_and_the_interrupt() {
+    let mut bench = Bench::new();
+    bench.request(REQUEST_IN, 3, (DATA, 512, WRITE));
+    bench.store(register::STATUS, 0);
+    assert!(!bench.slot.interrupt());
+    assert_eq!(bench.load(register::QUEUE_READY), 0);
+    bench.start();
+    assert_eq!(bench.request(REQUEST_IN, 4, (DATA, 512, WRITE)), 0);
+    assert_eq!(bench.get(DATA, 512), [4; 512]);
+}
+
+#[test]
+fn any_register_survives_any_access() {
+    let mut bench = Bench::new();
+    for offset in 0..0x200 {
+        for width in [Width::Byte, Width::Half, Width::Word, Width::Double] {
+            for value in [0, 1, 0x40, u64::MAX] {
+                bench.slot.store(offset, width, value, &mut bench.memory);
+                assert!(bench.slot.load(offset, width) <= width.mask());
+            }
+        }
+    }
+}
