@@ -5,6 +5,7 @@
 
 pub mod bus;
 pub mod device;
+pub mod event;
 pub mod hart;
 pub mod machine;
 pub mod mmu;

@@ -241,7 +241,7 @@ mod tests {
         devices.console_input(b"k");
         assert_eq!(devices.lines(0), line::SEIP);
         assert_eq!(load(&mut devices, 0x0c20_1004, Width::Word), Ok(10));
-        assert_eq!(load(&mut devices, 0x1000_0000, Width::Byte), Ok(b'k'.into()));
+        assert_eq!(load(&mut devices, 0x1000_0000, Width::Byte), Ok(u64::from(b'k')));
         store(&mut devices, 0x0c20_1004, Width::Word, 10).unwrap();
         assert_eq!(devices.lines(0), 0);
     }

@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn a_stored_byte_goes_out_and_the_transmitter_is_always_ready() {
         let mut uart = Uart::default();
-        assert_eq!(store(&mut uart, THR, b'x'.into()), Some(b'x'));
+        assert_eq!(store(&mut uart, THR, u64::from(b'x')), Some(b'x'));
         assert_eq!(load(&mut uart, LSR), 0x60);
     }
 
@@ -294,8 +294,8 @@ mod tests {
         assert!(uart.interrupt());
         assert_eq!(load(&mut uart, IIR), 0xc4);
         assert_eq!(load(&mut uart, LSR) & 1, 1);
-        assert_eq!(load(&mut uart, RBR), b'a'.into());
-        assert_eq!(load(&mut uart, RBR), b'b'.into());
+        assert_eq!(load(&mut uart, RBR), u64::from(b'a'));
+        assert_eq!(load(&mut uart, RBR), u64::from(b'b'));
         assert!(!uart.interrupt());
         assert_eq!(load(&mut uart, IIR), 0xc1);
         assert_eq!(load(&mut uart, RBR), 0);

@@ -1,0 +1,2 @@
+//! The command `faultline`.
+fn main() {}
