@@ -3,10 +3,13 @@
 //! [`machine::Machine`] runs; an [`observer::Observer`] listens. Time is the count of retired
 //! instructions, so the same image and the same inputs give the same run on every host.
 
+pub mod boot;
 pub mod bus;
 pub mod device;
+pub mod device_tree;
 pub mod event;
 pub mod hart;
+pub mod loader;
 pub mod machine;
 pub mod mmu;
 pub mod observer;
