@@ -1,3 +1,76 @@
-//! Build tasks.
+//! `cargo xtask`: everything around the build. Each command is a file in `commands/`; what they
+//! share (running programs, finding compilers, the places of things) stands beside this file.
 
-fn main() {}
+mod artifacts;
+mod browser;
+mod commands;
+mod disk;
+mod elf;
+mod faults;
+mod guest;
+mod html;
+mod machine;
+mod packages;
+mod process;
+mod qemu;
+mod scenario;
+mod server;
+mod toolchain;
+mod ui;
+mod web;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Build, run and test Faultline.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build everything and serve the page on this machine
+    Serve(commands::serve::Options),
+    /// Run the tests: all of them, or the suites named
+    Test(commands::test::Options),
+    /// Build the kernel, its programs and the disk image
+    Guest(commands::guest::Options),
+    /// Build the page into a folder that any static web host can serve
+    Dist,
+    /// Boot the kernel on QEMU, interactively or to list its page faults
+    Qemu(commands::qemu::Options),
+    /// Run Trunk (installed if missing) with the environment that it needs here
+    Trunk(commands::trunk::Options),
+    /// Say what is found on this machine, what is missing and what to do
+    Doctor,
+    /// Record the golden files anew and show what changed
+    Bless,
+    /// Measure the machine's speed
+    Bench(commands::bench::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Serve(options) => commands::serve::run(&options),
+        Command::Test(options) => commands::test::run(&options),
+        Command::Guest(options) => commands::guest::run(&options),
+        Command::Dist => commands::dist::run(),
+        Command::Qemu(options) => commands::qemu::run(&options),
+        Command::Trunk(options) => commands::trunk::run(&options),
+        Command::Doctor => commands::doctor::run(),
+        Command::Bless => commands::bless::run(),
+        Command::Bench(options) => commands::bench::run(&options),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            ui::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

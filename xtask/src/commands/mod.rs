@@ -1,0 +1,11 @@
+//! One file for each command.
+
+pub(crate) mod bench;
+pub(crate) mod bless;
+pub(crate) mod dist;
+pub(crate) mod doctor;
+pub(crate) mod guest;
+pub(crate) mod qemu;
+pub(crate) mod serve;
+pub(crate) mod test;
+pub(crate) mod trunk;

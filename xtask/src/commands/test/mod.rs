@@ -1,0 +1,93 @@
+//! `cargo xtask test`: every test there is, in suites that can be run alone.
+
+mod browser;
+mod format;
+mod guest;
+mod lint;
+mod native;
+mod qemu;
+mod report;
+mod results;
+
+use std::{process::ExitCode, time::Instant};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use crate::ui;
+use report::{Report, Row};
+use results::Count;
+
+/// A part of the tests that can be run alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Suite {
+    /// The layout of the source
+    Format,
+    /// Warnings of compiler and clippy, on the host and on both targets
+    Lint,
+    /// The guest images: they build, the disk is sound, no path of this machine is in them
+    Guest,
+    /// Unit and integration tests on the host
+    Native,
+    /// Page faults on QEMU against those on Faultline
+    Qemu,
+    /// The page in Chromium
+    Web,
+}
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Suites to run [default: all]
+    suites: Vec<Suite>,
+}
+
+/// How a suite ended.
+enum Outcome {
+    /// It ran.
+    Ran(Count),
+    /// It could not run here, for this reason.
+    Skipped(String),
+}
+
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let all = Suite::value_variants();
+    let suites = if options.suites.is_empty() { all } else { &options.suites };
+    let report = Report::new(suites.iter().map(|suite| row(*suite)).collect());
+    report.print();
+    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn row(suite: Suite) -> Row {
+    ui::begin(&format!("Suite {suite:?}"));
+    let start = Instant::now();
+    // A suite that breaks off counts as one failure; the others still run.
+    let outcome = run_suite(suite).unwrap_or_else(|error| {
+        ui::error(&error);
+        Outcome::Ran(Count::FAILED)
+    });
+    if let Outcome::Skipped(reason) = &outcome {
+        ui::warn(&format!("suite {suite:?} is SKIPPED: {reason}"));
+    }
+    Row { suite, outcome, time: start.elapsed() }
+}
+
+fn run_suite(suite: Suite) -> Result<Outcome> {
+    match suite {
+        Suite::Format => format::run(),
+        Suite::Lint => lint::run(),
+        Suite::Guest => guest::run(),
+        Suite::Native => native::run(),
+        Suite::Qemu => qemu::run(),
+        Suite::Web => browser::run(),
+    }
+}
+
+/// What a suite cannot do without. Where it is missing the suite is skipped, but never on a build
+/// server: there it must run.
+fn needed<T>(found: Result<T>) -> Result<Result<T, Outcome>> {
+    match found {
+        Ok(found) => Ok(Ok(found)),
+        Err(error) if std::env::var_os("CI").is_some_and(|ci| !ci.is_empty() && ci != "false") => Err(error),
+        Err(error) => Ok(Err(Outcome::Skipped(error.to_string()))),
+    }
+}

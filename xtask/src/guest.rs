@@ -1,0 +1,202 @@
+//! The guest images: the kernel, its programs and the disk that holds them.
+//!
+//! The folder holds
+//! ```text
+//! kernel.elf           the kernel with symbols and debug information
+//! kernel.stripped.elf  without debug information, for the page
+//! disk.img             FAT16, with the programs in its root
+//! user/NAME            each program with symbols and debug information
+//! manifest.json        size and SHA-256 of each of these
+//! ```
+
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    artifacts::{Binary, binaries},
+    disk, elf, process,
+    toolchain::{self, Target},
+    ui, workspace,
+};
+
+/// Name of the kernel's binary; every other binary of the guest is a program for the disk.
+const KERNEL: &str = "kernel";
+
+/// Files by their path inside the folder of images.
+type Images = BTreeMap<String, Vec<u8>>;
+
+/// What `manifest.json` says of one file.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Entry {
+    bytes: usize,
+    sha256: String,
+}
+
+/// Builds the guest and brings the folder of images up to date.
+pub(crate) fn build() -> Result<PathBuf> {
+    let binaries = ui::step("Building the kernel and its programs", compile)?;
+    let folder = workspace::guest_images();
+    let changed = update(&folder, &images(&binaries)?)?;
+    match changed.as_slice() {
+        [] => ui::note(&format!("the images in {} are up to date", workspace::shown(&folder))),
+        names => ui::note(&format!("wrote {} to {}", names.join(", "), workspace::shown(&folder))),
+    }
+    Ok(folder)
+}
+
+/// The images that the page loads, and the names it knows them by.
+pub(crate) const PAGE_IMAGES: [(&str, &str); 2] =
+    [("kernel.stripped.elf", "kernel.elf"), ("disk.img", "disk.img")];
+
+/// Copies to `folder` what the page loads.
+pub(crate) fn copy_for_page(folder: &Path) -> Result<()> {
+    let guest = workspace::guest_images();
+    let mut images = Images::new();
+    for (from, to) in PAGE_IMAGES {
+        let file = guest.join(from);
+        images.insert(to.into(), fs::read(&file).with_context(|| format!("reading {}", file.display()))?);
+    }
+    update(folder, &with_manifest(images)?).map(drop)
+}
+
+fn compile() -> Result<Vec<Binary>> {
+    let compiler = toolchain::ensure(Target::Guest)?;
+    let mut cargo = compiler.cargo(Target::Guest);
+    cargo.args(["build", "--profile", "guest", "--target", Target::Guest.triple()]);
+    cargo.args(["--package", "faultline-kernel", "--package", "faultline-user", "--bins"]);
+    cargo.arg("--target-dir").arg(workspace::guest_build());
+    cargo.args(["--message-format", "json-render-diagnostics"]);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags()).stdin(Stdio::null());
+    let binaries = binaries(&process::stdout_of(&mut cargo)?)?;
+    ensure!(binaries.iter().any(|binary| binary.name == KERNEL), "the guest has no binary called `{KERNEL}`");
+    Ok(binaries)
+}
+
+/// The images must not depend on where the checkout and Cargo's registry stand. The user's own
+/// flags are for the host and are left out.
+fn flags() -> OsString {
+    let cargo_home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
+    let mut flags = OsString::new();
+    for (folder, name) in [(Some(workspace::root()), "/faultline"), (cargo_home, "/cargo")] {
+        let Some(folder) = folder else { continue };
+        if !flags.is_empty() {
+            flags.push("\x1f");
+        }
+        flags.push("--remap-path-prefix=");
+        flags.push(folder);
+        flags.push("=");
+        flags.push(name);
+    }
+    flags
+}
+
+fn images(binaries: &[Binary]) -> Result<Images> {
+    let mut images = Images::new();
+    let mut programs = Vec::new();
+    for Binary { name, file } in binaries {
+        let content = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+        if name == KERNEL {
+            images.insert("kernel.stripped.elf".into(), elf::without_debug_info(&content)?);
+            images.insert("kernel.elf".into(), content);
+        } else {
+            programs.push(disk::Program { name: name.clone(), elf: elf::bare(&content)? });
+            images.insert(format!("user/{name}"), content);
+        }
+    }
+    images.insert("disk.img".into(), disk::image(&programs)?);
+    with_manifest(images)
+}
+
+fn with_manifest(mut images: Images) -> Result<Images> {
+    let entries: BTreeMap<&String, Entry> =
+        images.iter().map(|(name, content)| (name, entry(content))).collect();
+    let manifest = serde_json::to_string_pretty(&entries)? + "\n";
+    images.insert("manifest.json".into(), manifest.into_bytes());
+    Ok(images)
+}
+
+fn entry(content: &[u8]) -> Entry {
+    let sha256 = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+    Entry { bytes: content.len(), sha256 }
+}
+
+/// Writes the files whose content changed and removes programs that are no more; the names of what
+/// was written or removed. The manifest goes last, so that it never names what is not there yet.
+fn update(folder: &Path, images: &Images) -> Result<Vec<String>> {
+    let mut changed = remove_others(&folder.join("user"), images)?;
+    let (manifest, files): (Vec<_>, Vec<_>) = images.iter().partition(|(name, _)| *name == "manifest.json");
+    for (name, content) in files.into_iter().chain(manifest) {
+        if write_if_changed(&folder.join(name), content)? {
+            changed.push(name.clone());
+        }
+    }
+    Ok(changed)
+}
+
+fn remove_others(user: &Path, images: &Images) -> Result<Vec<String>> {
+    let mut removed = Vec::new();
+    for entry in fs::read_dir(user).into_iter().flatten().flatten() {
+        let name = format!("user/{}", entry.file_name().to_string_lossy());
+        if !images.contains_key(&name) {
+            fs::remove_file(entry.path()).with_context(|| format!("removing {name}"))?;
+            removed.push(name);
+        }
+    }
+    Ok(removed)
+}
+
+/// A file is replaced whole or not at all: readers never see half of it.
+fn write_if_changed(file: &Path, content: &[u8]) -> Result<bool> {
+    if fs::read(file).is_ok_and(|old| old == content) {
+        return Ok(false);
+    }
+    let folder = file.parent().context("an image stands in a folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    let new = file.with_extension(format!("new-{}", std::process::id()));
+    fs::write(&new, content).with_context(|| format!("writing {}", new.display()))?;
+    fs::rename(&new, file).with_context(|| format!("replacing {}", file.display()))?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        env::temp_dir().join(format!("faultline-{name}-{}", std::process::id()))
+    }
+
+    #[test]
+    fn only_what_changed_is_written_and_old_programs_go() {
+        let folder = folder("update");
+        let images = |names: &[&str]| {
+            with_manifest(names.iter().map(|name| ((*name).to_owned(), name.as_bytes().to_vec())).collect())
+                .unwrap()
+        };
+        let both = images(&["disk.img", "user/lazy"]);
+        assert_eq!(update(&folder, &both).unwrap(), ["disk.img", "user/lazy", "manifest.json"]);
+        assert_eq!(update(&folder, &both).unwrap(), [""; 0]);
+        assert_eq!(update(&folder, &images(&["disk.img"])).unwrap(), ["user/lazy", "manifest.json"]);
+        assert!(!folder.join("user/lazy").exists());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn the_manifest_gives_size_and_digest() {
+        // SHA-256 of the empty input, as the standard's test vectors give it.
+        let expected = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(entry(b""), Entry { bytes: 0, sha256: expected.into() });
+    }
+}

@@ -1,0 +1,19 @@
+//! The native command `faultline`.
+
+use std::{path::PathBuf, process::Command};
+
+use anyhow::{Context, Result};
+
+use crate::{artifacts, process, toolchain, ui, workspace};
+
+/// Builds the command and returns where it stands.
+pub(crate) fn build() -> Result<PathBuf> {
+    let messages = ui::step("Building the command faultline", || {
+        let mut cargo = Command::new(toolchain::host_cargo());
+        cargo.args(["build", "--release", "--package", "faultline-machine", "--bins"]);
+        cargo.args(["--message-format", "json-render-diagnostics"]);
+        process::stdout_of(cargo.current_dir(workspace::root()))
+    })?;
+    let binary = artifacts::binaries(&messages)?.into_iter().find(|binary| binary.name == "faultline");
+    Ok(binary.context("faultline-machine has no binary called `faultline`")?.file)
+}

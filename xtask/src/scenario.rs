@@ -1,0 +1,47 @@
+//! The built-in scenarios, as far as they matter for booting the same thing elsewhere.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use faultline_abi::scenario::Scenario;
+
+use crate::workspace;
+
+/// The built-in scenarios, in alphabetical order.
+pub(crate) fn built_in() -> Result<Vec<PathBuf>> {
+    let folder = workspace::scenarios();
+    let entries = fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    Ok(files)
+}
+
+/// The name of a built-in scenario.
+pub(crate) fn name(file: &Path) -> String {
+    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A scenario by file name or by the name of a built-in one.
+pub(crate) fn find(name_or_file: &str) -> Result<PathBuf> {
+    let built_in = workspace::scenarios().join(format!("{name_or_file}.json"));
+    for file in [PathBuf::from(name_or_file), built_in] {
+        if file.is_file() {
+            return Ok(file);
+        }
+    }
+    let known: Vec<String> = self::built_in()?.iter().map(|file| name(file)).collect();
+    bail!("no scenario `{name_or_file}`; built in are {}; or give a file", known.join(", "))
+}
+
+/// Reads and checks a scenario.
+pub(crate) fn read(file: &Path) -> Result<Scenario> {
+    let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    let scenario: Scenario =
+        serde_json::from_str(&text).with_context(|| format!("{} is no scenario", file.display()))?;
+    scenario.check().with_context(|| format!("in {}", file.display()))?;
+    Ok(scenario)
+}

@@ -1,0 +1,138 @@
+//! The page: compiled, bound to JavaScript and put together in one folder.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::{
+    artifacts::{Binary, binaries},
+    guest,
+    html::{self, Link},
+    process,
+    toolchain::{self, Target},
+    ui, workspace,
+};
+
+/// Builds guest and page and puts everything the page needs into one folder.
+pub(crate) fn build() -> Result<PathBuf> {
+    guest::build()?;
+    let binaries = ui::step("Building the page and its worker for the browser", compile)?;
+    ui::step("Putting the page together", || assemble(&binaries))
+}
+
+fn compile() -> Result<Vec<Binary>> {
+    let compiler = toolchain::ensure(Target::Web)?;
+    let mut cargo = compiler.cargo(Target::Web);
+    cargo.args(["build", "--profile", "web", "--target", Target::Web.triple()]);
+    cargo.args(["--package", "faultline-web", "--bins"]);
+    cargo.arg("--target-dir").arg(workspace::web_build());
+    cargo.args(["--message-format", "json-render-diagnostics"]).stdin(Stdio::null());
+    binaries(&process::stdout_of(&mut cargo)?)
+}
+
+/// Everything is written beside the old folder, which is then replaced: a page that is open meanwhile
+/// never sees half of a build.
+fn assemble(binaries: &[Binary]) -> Result<PathBuf> {
+    let (dist, new) = (workspace::dist(), workspace::target().join("dist.new"));
+    remove(&new)?;
+    fs::create_dir_all(&new).with_context(|| format!("creating {}", new.display()))?;
+    let source = workspace::root().join("web/index.html");
+    let html = fs::read_to_string(&source).with_context(|| format!("reading {}", source.display()))?;
+    let assembly = Assembly { source: &workspace::root().join("web"), dist: &new, binaries };
+    let html = html::replace_links(&html, |link| assembly.add(link))?;
+    fs::write(new.join("index.html"), html)?;
+    guest::copy_for_page(&new.join("images"))?;
+    remove(&dist)?;
+    fs::rename(&new, &dist).with_context(|| format!("replacing {}", dist.display()))?;
+    Ok(dist)
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The page while its links are worked through.
+struct Assembly<'a> {
+    source: &'a Path,
+    dist: &'a Path,
+    binaries: &'a [Binary],
+}
+
+impl Assembly<'_> {
+    /// Adds what the link asks for and returns what stands in the page in its stead. The subset of
+    /// Trunk's links that the page uses; file names carry no hash, as `Trunk.toml` has it too.
+    fn add(&self, link: &Link) -> Result<String> {
+        match link.need("rel")? {
+            "rust" => self.add_program(link).map(|()| String::new()),
+            "css" => self.copy(link).map(|name| format!(r#"<link rel="stylesheet" href="{name}" />"#)),
+            "icon" => self.copy(link).map(|name| format!(r#"<link rel="icon" href="{name}" />"#)),
+            "copy-file" | "copy-dir" => self.copy(link).map(|_| String::new()),
+            other => bail!(
+                "index.html: `rel=\"{other}\"` is not known to `cargo xtask`; add it in xtask/src/web.rs"
+            ),
+        }
+    }
+
+    /// Copies a file or folder under its own name.
+    fn copy(&self, link: &Link) -> Result<String> {
+        let href = link.need("href")?;
+        let from = self.source.join(href);
+        let name = from.file_name().with_context(|| format!("index.html: `{href}` names no file"))?;
+        copy_all(&from, &self.dist.join(name))?;
+        Ok(name.to_string_lossy().into_owned())
+    }
+
+    fn add_program(&self, link: &Link) -> Result<()> {
+        let name = link.need("data-bin")?;
+        let binary = self.binaries.iter().find(|binary| binary.name == name);
+        let binary = binary.with_context(|| format!("index.html: faultline-web has no binary `{name}`"))?;
+        copy_all(&bound(binary)?, self.dist)?;
+        if link.get("data-loader-shim").is_some() {
+            let shim = format!("import init from './{name}.js';await init();");
+            fs::write(self.dist.join(format!("{name}_loader.js")), shim)?;
+        }
+        Ok(())
+    }
+}
+
+/// The folder with the program's WebAssembly and the JavaScript that binds it to the browser; made
+/// anew only when the program changed.
+fn bound(binary: &Binary) -> Result<PathBuf> {
+    let folder = workspace::web_build().join("bound").join(&binary.name);
+    let stamp = folder.with_extension("sha256");
+    let wasm = fs::read(&binary.file).with_context(|| format!("reading {}", binary.file.display()))?;
+    let digest = format!("{:x}", Sha256::digest(&wasm));
+    if fs::read_to_string(&stamp).is_ok_and(|old| old == digest) {
+        return Ok(folder);
+    }
+    remove(&folder)?;
+    let mut bindgen = Bindgen::new();
+    bindgen.input_bytes(&binary.name, wasm).web(true)?.typescript(false);
+    bindgen.generate(&folder).with_context(|| format!("binding {} to JavaScript", binary.name))?;
+    fs::write(&stamp, digest)?;
+    Ok(folder)
+}
+
+fn copy_all(from: &Path, to: &Path) -> Result<()> {
+    if from.is_file() {
+        fs::copy(from, to).with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
+        return Ok(());
+    }
+    fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
+        let entry = entry?;
+        copy_all(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
