@@ -123,6 +123,8 @@ codes! {
         Stack = 6 "stack",
         /// An access the program has no right to.
         Invalid = 7 "invalid",
+        /// The entry already allows the access: only A or D was missing (Svade), or a stale translation was used.
+        Spurious = 8 "spurious",
     }
 }
 
@@ -147,6 +149,8 @@ codes! {
         Spurious = 7 "spurious",
         /// The process was killed.
         Killed = 8 "killed",
+        /// A system call was given the address: the call failed, the process lives.
+        Refused = 9 "refused",
     }
 }
 

@@ -1,1 +1,43 @@
-//! A small Unix-like kernel.
+//! A small Unix-like kernel that turns page faults into features.
+//!
+//! Read it in this order:
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`memlayout`] | where everything lies in a virtual address space |
+//! | [`frame`], [`table`], [`page_table`] | physical frames, and the tables that own them |
+//! | [`area`], [`address_space`] | what each stretch of addresses is for |
+//! | [`fault`], [`plan`], [`apply`] | a page fault: look, decide, do |
+//! | [`sbrk`], [`exec`], [`user_memory`] | the operations on an address space |
+//! | [`elf_file`], [`program_file`] | programs, checked |
+//! | [`options`] | what the user may switch at boot |
+//! | `system::{kernel, process, trap, syscall}` | the kernel itself: run a program, take its trap, serve it |
+//! | `system::{boot, board, console, disk, kernel_space}` | from reset to the first program; devices |
+//! | [`arch`] | all assembly, and every `unsafe` outside the frame code |
+//!
+//! Everything up to `options` is plain logic and runs in unit tests on the host; the rest needs the
+//! board. The kernel is not preemptible: interrupts reach it only while a program runs.
+#![cfg_attr(target_os = "none", no_std)]
+
+extern crate alloc;
+
+pub mod address_space;
+pub mod apply;
+pub mod arch;
+pub mod area;
+pub mod elf_file;
+pub mod exec;
+pub mod fault;
+pub mod frame;
+pub mod memlayout;
+pub mod options;
+pub mod page_table;
+pub mod pid;
+pub mod plan;
+pub mod program_file;
+pub mod sbrk;
+#[cfg(target_os = "none")]
+pub mod system;
+pub mod table;
+pub mod trace;
+pub mod user_memory;

@@ -1,0 +1,101 @@
+//! The address space of a process: its areas and its page table.
+//!
+//! Invariant: every mapped page lies in an area, with no more rights than the area has.
+
+use faultline_abi::{
+    PAGE_SIZE, Ppn, VirtAddr,
+    sv39::PteFlags,
+    trace::{AreaKind, AreaOp, FrameKind, TraceEvent},
+};
+
+use crate::{
+    area::{Area, Areas, Prot},
+    frame::{FramePool, PAGE_BYTES},
+    memlayout::{TRAMPOLINE, TRAPFRAME},
+    page_table::PageTable,
+    pid::Pid,
+    table::MapError,
+    trace,
+};
+
+/// The address space of a process. Dropping it gives all its frames back.
+pub struct AddressSpace {
+    pub(crate) pid: Pid,
+    pub(crate) areas: Areas,
+    pub(crate) table: PageTable,
+}
+
+impl AddressSpace {
+    /// A space with nothing in it but the pages that every process needs to enter and leave the
+    /// kernel: the trampoline (frame `trampoline` of the kernel's image) and a trapframe.
+    ///
+    /// # Errors
+    /// Where memory is used up.
+    pub fn new(pool: &FramePool, pid: Pid, trampoline: Ppn) -> Result<Self, MapError> {
+        let mut table = PageTable::new(pool, pid)?;
+        table.map_kernel_page(TRAMPOLINE, trampoline, PteFlags::R | PteFlags::X)?;
+        let trapframe = pool.allocate(pid, FrameKind::Trapframe).ok_or(MapError::OutOfFrames)?;
+        table.map(TRAPFRAME, trapframe, PteFlags::R | PteFlags::W)?;
+        let mut space = Self { pid, areas: Areas::default(), table };
+        space.add_page(AreaKind::Trapframe, TRAPFRAME, Prot::R | Prot::W);
+        space.add_page(AreaKind::Trampoline, TRAMPOLINE, Prot::R | Prot::X);
+        Ok(space)
+    }
+
+    /// The frame of the root table, for `satp`.
+    #[must_use]
+    pub const fn root(&self) -> Ppn {
+        self.table.root()
+    }
+
+    /// The areas.
+    #[must_use]
+    pub const fn areas(&self) -> &Areas {
+        &self.areas
+    }
+
+    /// The page table.
+    #[must_use]
+    pub const fn table(&self) -> &PageTable {
+        &self.table
+    }
+
+    /// The bytes of the trapframe page.
+    ///
+    /// # Panics
+    /// Never: [`AddressSpace::new`] maps it, nothing unmaps or shares it.
+    #[must_use]
+    pub fn trapframe_page(&mut self) -> &mut [u8; PAGE_BYTES] {
+        self.table.page_mut(TRAPFRAME).expect("every space has a trapframe of its own")
+    }
+
+    /// Adds an area, and says so.
+    pub(crate) fn add_area(&mut self, area: Area) {
+        self.areas.insert(area);
+        report(self.pid, AreaOp::Mapped, &area);
+    }
+
+    fn add_page(&mut self, kind: AreaKind, start: VirtAddr, prot: Prot) {
+        self.add_area(Area { kind, start, end: start.wrapping_add(PAGE_SIZE), prot });
+    }
+}
+
+impl Drop for AddressSpace {
+    fn drop(&mut self) {
+        for area in self.areas.iter() {
+            report(self.pid, AreaOp::Unmapped, area);
+        }
+    }
+}
+
+/// Reports that `area` of process `pid` came, went or changed.
+pub(crate) fn report(pid: Pid, op: AreaOp, area: &Area) {
+    trace::emit(TraceEvent::Area {
+        op,
+        pid: pid.number(),
+        start: area.start.get(),
+        end: area.end.get(),
+        kind: area.kind,
+        prot: area.prot.bits(),
+    });
+}

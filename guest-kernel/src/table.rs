@@ -1,0 +1,146 @@
+//! One page of a page table, and the references that its entries own.
+//!
+//! An entry that maps a frame of the pool owns one reference to it, from [`Table::map`] to
+//! [`Table::take`]; an entry that points at a table of the next level owns that table. So an entry
+//! can neither leak a frame nor outlive it.
+
+use faultline_abi::{
+    Ppn, VirtAddr,
+    addr::VPN_BITS,
+    sv39::{LEVELS, Pte, PteFlags},
+    trace::FrameKind,
+};
+
+use crate::{
+    frame::{Frame, FramePool},
+    pid::Pid,
+};
+
+/// Why an entry could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapError {
+    /// Memory is used up.
+    OutOfFrames,
+    /// Something is mapped there already.
+    Occupied,
+}
+
+/// 512 entries.
+#[repr(C, align(4096))]
+pub(crate) struct Table([u64; 1 << VPN_BITS]);
+
+/// The frame of one table: the root, or on its way into an entry.
+pub(crate) struct TableFrame(Frame);
+
+impl TableFrame {
+    /// An empty table, held for `owner`.
+    pub(crate) fn allocate(pool: &FramePool, owner: Pid) -> Option<Self> {
+        pool.allocate(owner, FrameKind::PageTable).map(Self)
+    }
+
+    pub(crate) const fn ppn(&self) -> Ppn {
+        self.0.ppn()
+    }
+
+    pub(crate) fn table(&self) -> &Table {
+        // SAFETY: the frame began as zeros, which are 512 invalid entries, and is written as a
+        // table only; a page has a table's size and alignment.
+        unsafe { &*self.0.bytes().as_ptr().cast() }
+    }
+
+    pub(crate) fn table_mut(&mut self) -> &mut Table {
+        let bytes = self.0.bytes_mut().expect("nobody else holds a table");
+        // SAFETY: as in `table`, and borrowed exclusively.
+        unsafe { &mut *bytes.as_mut_ptr().cast() }
+    }
+}
+
+impl Table {
+    pub(crate) fn entry(&self, index: usize) -> Pte {
+        Pte::from_raw(self.0[index])
+    }
+
+    /// Changes the flags of a valid entry; what it maps stays.
+    pub(crate) fn set_flags(&mut self, index: usize, flags: PteFlags) {
+        self.0[index] = self.entry(index).with_flags(flags).raw();
+    }
+
+    /// Maps `frame`. The entry owns its reference from now on.
+    pub(crate) fn map(&mut self, index: usize, frame: Frame, flags: PteFlags) -> Result<Pte, MapError> {
+        self.check_free(index)?;
+        Ok(self.write(index, frame.into_ppn(), flags))
+    }
+
+    /// Maps memory that is not counted: the kernel's image, devices, the kernel's view of all DRAM.
+    pub(crate) fn map_uncounted(&mut self, index: usize, ppn: Ppn, flags: PteFlags) -> Result<(), MapError> {
+        self.check_free(index)?;
+        self.write(index, ppn, flags);
+        Ok(())
+    }
+
+    /// Clears the entry; the frame that it owned, if any.
+    ///
+    /// Only for tables all of whose leaves were made by [`Table::map`], or map memory outside the pool.
+    pub(crate) fn take(&mut self, index: usize, pool: &FramePool, owner: Pid) -> Option<Frame> {
+        let pte = self.entry(index);
+        self.0[index] = Pte::INVALID.raw();
+        if !pte.is_valid() {
+            return None;
+        }
+        // SAFETY: the entry was valid, so it held the reference that `map` gave up, and it is gone now.
+        unsafe { pool.adopt(pte.ppn(), owner) }
+    }
+
+    /// The table that a pointer entry owns.
+    pub(crate) fn child(&self, index: usize, pool: &FramePool) -> Option<&Self> {
+        let page = self.pointed_at(index, pool)?;
+        // SAFETY: `child_or_new` alone writes pointers, and to tables; borrowing this table borrows it.
+        Some(unsafe { page.cast().as_ref() })
+    }
+
+    /// The table that a pointer entry owns, to write.
+    pub(crate) fn child_mut(&mut self, index: usize, pool: &FramePool) -> Option<&mut Self> {
+        let page = self.pointed_at(index, pool)?;
+        // SAFETY: as in `child`; this table is borrowed exclusively and owns the other alone.
+        Some(unsafe { page.cast().as_mut() })
+    }
+
+    /// The table under this entry, made where there is none.
+    fn child_or_new(&mut self, index: usize, pool: &FramePool, owner: Pid) -> Result<&mut Self, MapError> {
+        if !self.entry(index).is_valid() {
+            let child = TableFrame::allocate(pool, owner).ok_or(MapError::OutOfFrames)?;
+            self.write(index, child.0.into_ppn(), PteFlags::empty());
+        }
+        self.child_mut(index, pool).ok_or(MapError::Occupied)
+    }
+
+    /// The table of `level` on the way to `va`, from this root; missing tables are made.
+    pub(crate) fn descend(
+        &mut self,
+        va: VirtAddr,
+        level: u32,
+        pool: &FramePool,
+        owner: Pid,
+    ) -> Result<&mut Self, MapError> {
+        let mut table = self;
+        for above in (level + 1..LEVELS).rev() {
+            table = table.child_or_new(va.vpn(above), pool, owner)?;
+        }
+        Ok(table)
+    }
+
+    fn pointed_at(&self, index: usize, pool: &FramePool) -> Option<core::ptr::NonNull<crate::frame::Page>> {
+        let pte = self.entry(index);
+        if pte.is_pointer() { pool.page(pte.ppn()) } else { None }
+    }
+
+    fn check_free(&self, index: usize) -> Result<(), MapError> {
+        if self.entry(index).is_valid() { Err(MapError::Occupied) } else { Ok(()) }
+    }
+
+    fn write(&mut self, index: usize, ppn: Ppn, flags: PteFlags) -> Pte {
+        let pte = Pte::new(ppn, flags | PteFlags::V);
+        self.0[index] = pte.raw();
+        pte
+    }
+}
