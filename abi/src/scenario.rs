@@ -7,7 +7,7 @@
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// The format version that this build writes.
 pub const FORMAT: u32 = 1;
@@ -44,7 +44,7 @@ pub struct Scenario {
     #[serde(default)]
     pub machine: MachineSettings,
     /// Kernel options; joined as `key=value` with spaces they are the kernel's command line.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "distinct")]
     pub kernel: BTreeMap<String, String>,
     /// What boots.
     #[serde(default)]
@@ -58,6 +58,32 @@ pub struct Scenario {
     /// Digests of the event stream.
     #[serde(default)]
     pub digest: Digests,
+}
+
+/// A map in which no key stands twice: of two values for one option neither is to be trusted.
+fn distinct<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    deserializer.deserialize_map(Distinct)
+}
+
+struct Distinct;
+
+impl<'de> de::Visitor<'de> for Distinct {
+    type Value = BTreeMap<String, String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map from names to texts")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut map = BTreeMap::new();
+        while let Some((key, value)) = entries.next_entry::<String, String>()? {
+            if map.contains_key(&key) {
+                return Err(de::Error::custom(format_args!("duplicate key `{key}`")));
+            }
+            map.insert(key, value);
+        }
+        Ok(map)
+    }
 }
 
 /// Board settings of a scenario.

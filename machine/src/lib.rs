@@ -5,13 +5,26 @@
 
 pub mod boot;
 pub mod bus;
+mod clock;
+mod code;
+mod compressed;
+pub mod csr;
+pub mod decode;
 pub mod device;
 pub mod device_tree;
+pub mod digest;
+pub mod drive;
 pub mod event;
+mod exec;
 pub mod hart;
+pub mod insn;
 pub mod loader;
 pub mod machine;
 pub mod mmu;
 pub mod observer;
 pub mod ram;
+pub mod recorder;
+mod registers;
+pub mod scenario;
+pub mod session;
 pub mod trap;

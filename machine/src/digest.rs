@@ -1,0 +1,401 @@
+//! Two digests of a run.
+//!
+//! The *exact* one covers every event as it is printed, so it holds only for the very images that
+//! ran. The *semantic* one covers what the run meant and holds for every build of the kernel and of
+//! its programs: per process, in order, what faulted, how it was classified and resolved and what
+//! became of the frames. It knows no pc, no instruction count and no absolute address: a fault is
+//! named by its area and the page inside it, a frame by the process and the order in which it first
+//! appeared. What depends on a compiler is left out: how large text and data are, how often the
+//! timer fired, in how many pieces a line was printed.
+//!
+//! A kernel without tracepoints gets a semantic form by address space: which accesses faulted, on
+//! which check, how far from the first fault, and how its user mappings changed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use faultline_abi::scenario::Digests;
+use faultline_abi::sv39::{Access, Check, FlagLetters, Pte, PteFlags, satp_root};
+use faultline_abi::trace::{AreaKind, AreaOp, FrameOp, ProcessOp, Resolution};
+use faultline_abi::{PAGE_SIZE, PhysAddr, Ppn, VirtAddr};
+use sha2::{Digest, Sha256};
+
+use crate::event::{Event, PteChange, What};
+use crate::hart::Privilege;
+
+/// Lines that a semantic form has at most; a run that says more is cut off there.
+const LINES_MAX: usize = 1_000_000;
+/// Areas of one process that faults are named by.
+const AREAS_MAX: usize = 1000;
+
+/// Both digests of a stream of events.
+#[must_use]
+pub fn of(events: &[Event]) -> Digests {
+    let mut exact = Exact::default();
+    let mut semantic = Semantic::default();
+    for event in events {
+        exact.add(event);
+        semantic.add(&event.what, event.mode);
+    }
+    Digests { semantic: Some(semantic.digest()), exact: Some(exact.finish()) }
+}
+
+/// The SHA-256 of `bytes`, in hexadecimal.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(Sha256::new().chain_update(bytes))
+}
+
+fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The exact digest, event by event: SHA-256 over the lines of JSON, each with its line's end.
+#[derive(Clone, Debug, Default)]
+pub struct Exact(Sha256);
+
+impl Exact {
+    /// Takes in the next event.
+    pub fn add(&mut self, event: &Event) {
+        self.add_line(&event.to_json());
+    }
+
+    /// Takes in the next event, already printed.
+    pub fn add_line(&mut self, line: &str) {
+        self.0.update(line);
+        self.0.update("\n");
+    }
+
+    /// The digest.
+    #[must_use]
+    pub fn finish(self) -> String {
+        hexadecimal(self.0)
+    }
+}
+
+/// The semantic form, event by event.
+#[derive(Clone, Debug, Default)]
+pub struct Semantic {
+    processes: Processes,
+    spaces: Spaces,
+}
+
+impl Semantic {
+    /// Takes in the next event; `mode` is the privilege it happened in.
+    pub fn add(&mut self, what: &What, mode: Privilege) {
+        if self.processes.lines < LINES_MAX {
+            self.processes.add(what, mode);
+        }
+        if self.spaces.lines < LINES_MAX {
+            self.spaces.add(what, mode);
+        }
+    }
+
+    /// The lines: by process where the kernel speaks of processes, otherwise by address space.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        if self.processes.sections.is_empty() { self.spaces.lines() } else { self.processes.lines() }
+    }
+
+    /// The lines as one text, each with its line's end.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.lines().iter().fold(String::new(), |text, line| text + line + "\n")
+    }
+
+    /// SHA-256 over [`Self::text`].
+    #[must_use]
+    pub fn digest(&self) -> String {
+        sha256(self.text().as_bytes())
+    }
+}
+
+/// What a kernel with tracepoints did, process by process.
+#[derive(Clone, Debug, Default)]
+struct Processes {
+    sections: Vec<Section>,
+    /// The section of each pid; a pid that is used again gets a new one.
+    by_pid: BTreeMap<u32, usize>,
+    frames: BTreeMap<PhysAddr, String>,
+    /// The last page fault that the hardware took, until the kernel says what it makes of it.
+    trapped: Option<Trapped>,
+    lines: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Trapped {
+    va: VirtAddr,
+    mode: Privilege,
+    check: Option<Check>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Section {
+    lines: Vec<String>,
+    areas: Vec<Area>,
+    frames: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Area {
+    kind: AreaKind,
+    start: VirtAddr,
+    end: VirtAddr,
+}
+
+impl Processes {
+    fn add(&mut self, what: &What, mode: Privilege) {
+        match what {
+            What::Trap(trap) if trap.page_fault().is_some() => {
+                self.trapped = Some(Trapped { va: VirtAddr::new(trap.stval), mode, check: trap.check });
+            }
+            What::Fault { pid, va, access, class, .. } => {
+                let how = self.how_noticed(*va);
+                let place = self.section(*pid).place(*va);
+                self.say(*pid, format!("{} of {place}: {how}, {}", access.name(), class.name()));
+            }
+            What::Resolved { pid, frame, how, pte, .. } => self.resolved(*pid, *frame, *how, *pte),
+            What::Frame { op, frame, refs, owner, .. } => self.frame(*op, *frame, *refs, *owner),
+            What::Evicted { pid, va, frame, dirty, slot } => {
+                let place = self.section(*pid).place(*va);
+                let frame = self.frame_name(*pid, *frame);
+                let state = if *dirty { "dirty" } else { "clean" };
+                let fate = if slot.is_some() { "to swap" } else { "dropped" };
+                self.say(*pid, format!("evicted {frame}, {place}, {state}, {fate}"));
+            }
+            What::Area { op, pid, start, end, area, prot } => {
+                self.area(*op, *pid, Area { kind: *area, start: *start, end: *end }, *prot);
+            }
+            What::Process { op, pid, other, name, .. } => self.process(*op, *pid, *other, name),
+            _ => {}
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let title = |(i, section): (usize, &Section)| {
+            let lines = section.lines.iter().map(|line| format!("  {line}"));
+            std::iter::once(format!("process {}", i + 1)).chain(lines).collect::<Vec<_>>()
+        };
+        self.sections.iter().enumerate().flat_map(title).collect()
+    }
+
+    /// The section of a process; one that was never announced begins with its first event.
+    fn section(&mut self, pid: u32) -> &mut Section {
+        let sections = &mut self.sections;
+        let index = *self.by_pid.entry(pid).or_insert_with(|| {
+            sections.push(Section::default());
+            sections.len() - 1
+        });
+        &mut sections[index]
+    }
+
+    fn say(&mut self, pid: u32, line: String) {
+        self.lines += 1;
+        self.section(pid).lines.push(line);
+    }
+
+    /// Whether the hardware ran into this page, and on which check, or the kernel found it first.
+    fn how_noticed(&mut self, va: VirtAddr) -> String {
+        match self.trapped.take() {
+            Some(trapped) if trapped.va.page_down() == va.page_down() => {
+                let by = if trapped.mode == Privilege::User { "program" } else { "kernel" };
+                let check = trapped.check.map_or("no check", check_name);
+                format!("{by} trapped on {check}")
+            }
+            _ => "found by the kernel".into(),
+        }
+    }
+
+    fn resolved(&mut self, pid: u32, frame: PhysAddr, how: Resolution, pte: Pte) {
+        if frame.get() == 0 {
+            return self.say(pid, format!("resolved: {}", how.name()));
+        }
+        let frame = self.frame_name(pid, frame);
+        let rights = rights(pte);
+        self.say(pid, format!("resolved: {}, {frame} mapped {rights}", how.name()));
+    }
+
+    /// Frames that no fault ever named (tables, text, kernel stacks) depend on how a program was
+    /// built and stay out of it.
+    fn frame(&mut self, op: FrameOp, frame: PhysAddr, refs: u32, owner: u32) {
+        let Some(name) = self.frames.get(&frame).cloned() else { return };
+        if op == FrameOp::Freed {
+            self.frames.remove(&frame);
+        }
+        self.say(owner, format!("{name} {}, {refs} left", op.name()));
+    }
+
+    fn frame_name(&mut self, pid: u32, frame: PhysAddr) -> String {
+        if let Some(name) = self.frames.get(&frame) {
+            return name.clone();
+        }
+        let section = self.section(pid);
+        section.frames += 1;
+        let number = section.frames;
+        let process = self.by_pid.get(&pid).map_or(0, |index| index + 1);
+        let name = format!("frame {process}.{number}");
+        self.frames.insert(frame, name.clone());
+        name
+    }
+
+    fn area(&mut self, op: AreaOp, pid: u32, area: Area, prot: u32) {
+        let section = self.section(pid);
+        section.areas.retain(|known| known.kind != area.kind || known.start != area.start);
+        if op != AreaOp::Unmapped && section.areas.len() < AREAS_MAX {
+            section.areas.push(area);
+        }
+        let size = match area.kind {
+            // How large these are is the compiler's business.
+            AreaKind::Text | AreaKind::Data => String::new(),
+            _ => format!(", {} bytes", area.end.get().saturating_sub(area.start.get())),
+        };
+        self.say(pid, format!("{} {}, {}{size}", area.kind.name(), op.name(), protection(prot)));
+    }
+
+    fn process(&mut self, op: ProcessOp, pid: u32, other: u64, name: &str) {
+        let line = match op {
+            // When the timer fires depends on how fast the code is.
+            ProcessOp::Switched => return,
+            ProcessOp::Created => {
+                self.by_pid.remove(&pid);
+                match u32::try_from(other).ok().and_then(|parent| self.by_pid.get(&parent)) {
+                    Some(parent) => format!("created by process {}", parent + 1),
+                    None => "created by the kernel".into(),
+                }
+            }
+            ProcessOp::Execed => format!("runs {name}"),
+            ProcessOp::Exited => format!("exited with {}", other.cast_signed()),
+            ProcessOp::Killed => match Access::from_page_fault_cause(other) {
+                Some(access) => format!("killed for a {} page fault", access.name()),
+                None => format!("killed for cause {other}"),
+            },
+        };
+        self.say(pid, line);
+    }
+}
+
+impl Section {
+    /// An address by its area and the page inside it.
+    fn place(&self, va: VirtAddr) -> String {
+        let Some(area) = self.areas.iter().find(|area| (area.start..area.end).contains(&va)) else {
+            let place = if va.get() < PAGE_SIZE { "the null page" } else { "no area" };
+            return place.into();
+        };
+        let name = area.kind.name();
+        match area.kind {
+            AreaKind::Text | AreaKind::Data => name.into(),
+            // A stack grows down, so its pages are counted from the top.
+            AreaKind::Stack => format!("{name} page {}", pages(area.end.get() - 1 - va.get())),
+            _ => format!("{name} page {}", pages(va.get() - area.start.page_down().get())),
+        }
+    }
+}
+
+const fn pages(bytes: u64) -> u64 {
+    bytes / PAGE_SIZE
+}
+
+/// `prot` of an area event as letters.
+fn protection(prot: u32) -> String {
+    [(1, 'r'), (2, 'w'), (4, 'x')]
+        .map(|(bit, letter)| if prot & bit == 0 { '-' } else { letter })
+        .iter()
+        .collect()
+}
+
+/// What a page-table entry allows; A and D are history, not rights.
+fn rights(pte: Pte) -> String {
+    let flags = PteFlags::RWX | PteFlags::U | PteFlags::G | PteFlags::V;
+    FlagLetters(Pte::INVALID.with_flags(pte.flags() & flags)).to_string()[2..].to_owned()
+}
+
+fn check_name(check: Check) -> &'static str {
+    match check {
+        Check::NonCanonical => "non-canonical",
+        Check::TableAccess => "table-access",
+        Check::NotValid => "not-valid",
+        Check::WriteWithoutRead => "write-without-read",
+        Check::ReservedBits => "reserved-bits",
+        Check::PointerAtLastLevel => "pointer-at-last-level",
+        Check::MisalignedSuperpage => "misaligned-superpage",
+        Check::NotUser => "not-user",
+        Check::UserPage => "user-page",
+        Check::NotReadable => "not-readable",
+        Check::NotWritable => "not-writable",
+        Check::NotExecutable => "not-executable",
+        Check::AccessedClear => "accessed-clear",
+        Check::DirtyClear => "dirty-clear",
+        Check::PhysicalAccess => "physical-access",
+    }
+}
+
+/// What any kernel did, address space by address space, as the hardware saw it.
+#[derive(Clone, Debug, Default)]
+struct Spaces {
+    sections: Vec<Space>,
+    by_root: BTreeMap<Ppn, usize>,
+    lines: usize,
+}
+
+/// One address space: its first faulting page, from which the others are counted, and its lines.
+#[derive(Clone, Debug)]
+struct Space {
+    first_fault: VirtAddr,
+    lines: Vec<String>,
+}
+
+impl Spaces {
+    fn add(&mut self, what: &What, mode: Privilege) {
+        match what {
+            What::Trap(trap) if mode == Privilege::User => {
+                let Some(access) = trap.page_fault() else { return };
+                let va = VirtAddr::new(trap.stval);
+                let space = self.space(satp_root(trap.satp), va);
+                let distance = space.distance(va);
+                let check = trap.check.map_or("no check", check_name);
+                space.lines.push(format!("{} at page {distance}: trapped on {check}", access.name()));
+                self.lines += 1;
+            }
+            What::Pte(change) => self.mapping(change),
+            _ => {}
+        }
+    }
+
+    /// A user mapping that came, went or changed its rights, in a space that has faulted.
+    fn mapping(&mut self, change: &PteChange) {
+        let user = |pte: Pte| pte.is_leaf() && pte.flags().contains(PteFlags::U);
+        let Some(va) = change.va.filter(|_| user(change.old) || user(change.new)) else { return };
+        let Some(&index) = self.by_root.get(&change.root) else { return };
+        let space = &mut self.sections[index];
+        let (old, new) = (rights(change.old), rights(change.new));
+        space.lines.push(format!("page {}: {old} becomes {new}", space.distance(va)));
+        self.lines += 1;
+    }
+
+    fn space(&mut self, root: Ppn, first_fault: VirtAddr) -> &mut Space {
+        let sections = &mut self.sections;
+        let index = *self.by_root.entry(root).or_insert_with(|| {
+            sections.push(Space { first_fault, lines: Vec::new() });
+            sections.len() - 1
+        });
+        &mut sections[index]
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let title = |(i, space): (usize, &Space)| {
+            let lines = space.lines.iter().map(|line| format!("  {line}"));
+            std::iter::once(format!("address space {}", i + 1)).chain(lines).collect::<Vec<_>>()
+        };
+        self.sections.iter().enumerate().flat_map(title).collect()
+    }
+}
+
+impl Space {
+    fn distance(&self, va: VirtAddr) -> String {
+        let pages = va.page().get().cast_signed() - self.first_fault.page().get().cast_signed();
+        format!("{pages:+}")
+    }
+}

@@ -1,0 +1,363 @@
+//! A run that one can walk through, forwards and backwards.
+//!
+//! What has been executed once is known: its events stay in the log, and keyframes lie along the
+//! way. Going back is going to the keyframe before and replaying, so every position is the same
+//! however it was reached.
+
+use faultline_abi::scenario::{Digests, Scenario};
+
+use crate::bus::ExitCode;
+use crate::digest;
+use crate::drive::{Driver, Moment};
+use crate::event::{Event, EventKind, Selector};
+use crate::loader::{LoadError, LoadedProgram, Symbols};
+use crate::machine::{Machine, RunEnd};
+use crate::observer::NoObserver;
+use crate::recorder::{Events, Recording, Until};
+use crate::scenario::machine_config;
+
+/// Steps between keyframes, at first. Replaying so many takes less than a millisecond.
+const KEYFRAME_STEPS: u64 = 1 << 16;
+/// When there are this many keyframes, every second is dropped and the distance doubles.
+const KEYFRAMES_MAX: usize = 256;
+
+/// What a session runs.
+#[derive(Clone, Debug)]
+pub struct Boot {
+    /// The scenario, checked.
+    pub scenario: Scenario,
+    /// The kernel, an ELF file.
+    pub kernel: Vec<u8>,
+    /// The disk in the first virtio slot.
+    pub disk: Option<Vec<u8>>,
+}
+
+/// Where to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// So many steps from here.
+    Instructions(u64),
+    /// The nearest event.
+    NextEvent,
+    /// The nearest page fault.
+    PageFault,
+    /// The nearest event of a kind.
+    Kind(EventKind),
+    /// Just after event number `n`.
+    Event(usize),
+    /// The position with this many steps behind it.
+    Step(u64),
+    /// The end of the run; backwards, its start.
+    End,
+}
+
+/// How far a command came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The machine stands at the goal.
+    Reached,
+    /// All the steps that were allowed have been made; give the command again to go on.
+    Budget,
+    /// The guest ended the run before the goal.
+    Ended(ExitCode),
+    /// The guest waits for somebody to type.
+    WaitingForInput,
+    /// The scenario's limit of instructions was reached before the goal.
+    OutOfInstructions,
+    /// The recording is full.
+    OutOfEvents,
+    /// There is nothing such in that direction; nothing has moved.
+    NotFound,
+}
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Events that have happened.
+    pub events: usize,
+    /// Instructions retired.
+    pub instret: u64,
+    /// Instructions retired and traps taken.
+    pub step: u64,
+}
+
+/// A machine that runs a scenario, and everything known of its run.
+#[derive(Debug)]
+pub struct Session {
+    driver: Driver,
+    recording: Recording,
+    /// In order of step; the first is the start.
+    keyframes: Vec<(u64, Moment)>,
+    keyframe_distance: u64,
+    /// How far the run has been recorded.
+    frontier: u64,
+    limit: u64,
+    exit: Option<ExitCode>,
+    symbols: Symbols,
+}
+
+impl Session {
+    /// Puts a machine together; nothing runs yet.
+    ///
+    /// # Errors
+    /// Where the kernel cannot be loaded.
+    pub fn load(boot: Boot) -> Result<Self, LoadError> {
+        let Boot { scenario, kernel, disk } = boot;
+        let program = LoadedProgram::from_elf(&kernel)?;
+        let machine = Machine::new(machine_config(&scenario, disk), &program)?;
+        let mut driver = Driver::new(machine, &scenario.inputs);
+        let start = driver.keep();
+        Ok(Self {
+            driver,
+            recording: Recording::default(),
+            keyframes: vec![(0, start)],
+            keyframe_distance: KEYFRAME_STEPS,
+            frontier: 0,
+            limit: scenario.machine.max_instructions,
+            exit: None,
+            symbols: program.symbols,
+        })
+    }
+
+    /// Goes forward, by at most `max_steps` steps. After [`Progress::Budget`] the same command goes
+    /// on, except [`Goal::Instructions`], which counts from the present position again.
+    pub fn forward(&mut self, goal: Goal, max_steps: u64) -> Progress {
+        let step = self.step();
+        let budget = step.saturating_add(max_steps);
+        match self.known_target(goal) {
+            Some(target) if target <= self.frontier => {
+                self.replay_to(target.min(budget));
+                if target <= budget { Progress::Reached } else { Progress::Budget }
+            }
+            target => self.explore(goal, target.unwrap_or(u64::MAX), budget),
+        }
+    }
+
+    /// Goes back to the nearest position of that kind before the present one.
+    pub fn back(&mut self, goal: Goal) -> Progress {
+        let step = self.step();
+        let target = match goal {
+            Goal::Instructions(count) => (step > 0).then(|| step.saturating_sub(count)),
+            Goal::NextEvent => self.event_before(step, |_| true),
+            Goal::PageFault => self.event_before(step, |event| Selector::PageFault.matches(&event.what)),
+            Goal::Kind(kind) => self.event_before(step, |event| event.what.kind() == kind),
+            Goal::Event(n) => self.after_event(n),
+            Goal::Step(to) => Some(to),
+            Goal::End => Some(0),
+        };
+        match target {
+            Some(target) if target <= self.frontier => self.seek_step(target),
+            _ => Progress::NotFound,
+        }
+    }
+
+    /// Goes to just after event `n`, in whatever direction, exploring if it is not known yet.
+    pub fn seek_event(&mut self, n: usize) -> Progress {
+        match self.after_event(n) {
+            Some(step) => self.seek_step(step),
+            None => self.forward(Goal::Event(n), u64::MAX),
+        }
+    }
+
+    /// Goes to the position with this many steps behind it, in whatever direction.
+    pub fn seek_step(&mut self, step: u64) -> Progress {
+        if step < self.step() {
+            self.rewind_to(step);
+        }
+        self.forward(Goal::Step(step), u64::MAX)
+    }
+
+    /// Types at the present position. What was known of another future is forgotten.
+    pub fn type_text(&mut self, text: &str) {
+        let step = self.step();
+        self.recording.forget_from(step);
+        self.keyframes.retain(|&(at, _)| at <= step);
+        self.frontier = step;
+        self.exit = None;
+        self.driver.type_bytes(text.as_bytes());
+    }
+
+    /// Where the session stands.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        let step = self.step();
+        Position { events: self.recording.events_before(step), instret: self.machine().instret(), step }
+    }
+
+    /// All events that are known; they may reach beyond the present position.
+    #[must_use]
+    pub fn log(&self) -> &[Event] {
+        self.recording.events()
+    }
+
+    /// The machine at the present position.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        self.driver.machine()
+    }
+
+    /// The names in the kernel.
+    #[must_use]
+    pub fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
+    /// The guest's exit code, where the session stands at the end of its run.
+    #[must_use]
+    pub fn exit(&self) -> Option<ExitCode> {
+        self.exit.filter(|_| self.step() == self.frontier)
+    }
+
+    /// The guest's exit code, once the run has been explored to its end.
+    #[must_use]
+    pub fn known_exit(&self) -> Option<ExitCode> {
+        self.exit
+    }
+
+    /// How far the run is known, in steps.
+    #[must_use]
+    pub fn frontier(&self) -> u64 {
+        self.frontier
+    }
+
+    /// What the guest has printed so far.
+    #[must_use]
+    pub fn console(&self) -> &[u8] {
+        self.recording.console_before(self.step())
+    }
+
+    /// The digests of all events that are known.
+    #[must_use]
+    pub fn digests(&self) -> Digests {
+        digest::of(self.log())
+    }
+
+    fn step(&self) -> u64 {
+        self.machine().step_count()
+    }
+
+    fn after_event(&self, n: usize) -> Option<u64> {
+        self.log().get(n).map(|event| event.step + 1)
+    }
+
+    /// The position just after the last event that is meant and lies wholly before `step`.
+    fn event_before(&self, step: u64, meant: impl Fn(&Event) -> bool) -> Option<u64> {
+        let before = self.log().partition_point(|event| event.step + 1 < step);
+        self.log()[..before].iter().rev().find(|event| meant(event)).map(|event| event.step + 1)
+    }
+
+    fn event_after(&self, step: u64, meant: impl Fn(&Event) -> bool) -> Option<u64> {
+        let after = self.recording.events_before(step);
+        self.log()[after..].iter().find(|event| meant(event)).map(|event| event.step + 1)
+    }
+
+    /// The step of a goal ahead, as far as it is known: from the log, or because it is a number.
+    fn known_target(&self, goal: Goal) -> Option<u64> {
+        let step = self.step();
+        match goal {
+            Goal::Instructions(count) => Some(step.saturating_add(count)),
+            Goal::NextEvent => self.event_after(step, |_| true),
+            Goal::PageFault => self.event_after(step, |event| Selector::PageFault.matches(&event.what)),
+            Goal::Kind(kind) => self.event_after(step, |event| event.what.kind() == kind),
+            Goal::Event(n) => self.after_event(n),
+            Goal::Step(to) => Some(to.max(step)),
+            Goal::End => None,
+        }
+    }
+
+    /// Goes to the last keyframe at or before `step`.
+    fn rewind_to(&mut self, step: u64) {
+        let after = self.keyframes.partition_point(|&(at, _)| at <= step);
+        if let Some((_, moment)) = after.checked_sub(1).and_then(|i| self.keyframes.get(i)) {
+            self.driver.go_to(moment);
+        }
+    }
+
+    /// Goes forward over ground that is known, silently; from a later keyframe where one is nearer.
+    fn replay_to(&mut self, step: u64) {
+        let nearest = self.keyframes.partition_point(|&(at, _)| at <= step);
+        if let Some((at, moment)) = nearest.checked_sub(1).and_then(|i| self.keyframes.get(i))
+            && *at > self.step()
+        {
+            self.driver.go_to(moment);
+        }
+        self.driver.run_to(step, &mut NoObserver);
+    }
+
+    /// Goes on into the unknown, recording, to the goal, to `target` or to `budget`.
+    fn explore(&mut self, goal: Goal, target: u64, budget: u64) -> Progress {
+        self.replay_to(self.frontier.min(budget));
+        if let Some(code) = self.exit() {
+            return Progress::Ended(code);
+        }
+        if self.recording.is_full() {
+            return Progress::OutOfEvents;
+        }
+        self.recording.stop_at(match goal {
+            Goal::NextEvent => Until::Any,
+            Goal::PageFault => Until::Matching(Selector::PageFault),
+            Goal::Kind(kind) => Until::Matching(Selector::Kind(kind)),
+            Goal::Event(n) => Until::Count(n.saturating_add(1)),
+            Goal::Instructions(_) | Goal::Step(_) | Goal::End => Until::Never,
+        });
+        let stop = target.min(budget).min(self.limit);
+        while self.step() < stop {
+            let end = self.record_to(self.next_keyframe().min(stop));
+            if let Some(progress) = self.progress(end) {
+                return progress;
+            }
+        }
+        match self.step() {
+            step if step >= target => Progress::Reached,
+            step if step >= self.limit => Progress::OutOfInstructions,
+            _ => Progress::Budget,
+        }
+    }
+
+    fn record_to(&mut self, step: u64) -> RunEnd {
+        let end = self.driver.run_to(step, &mut Events(&mut self.recording));
+        self.frontier = self.frontier.max(self.step());
+        self.keep_moment();
+        end
+    }
+
+    fn progress(&mut self, end: RunEnd) -> Option<Progress> {
+        match end {
+            RunEnd::Budget => None,
+            RunEnd::Stopped if self.recording.found() => Some(Progress::Reached),
+            RunEnd::Stopped => Some(Progress::OutOfEvents),
+            RunEnd::WaitingForInput => Some(Progress::WaitingForInput),
+            RunEnd::Exited(code) => {
+                self.exit = Some(code);
+                Some(Progress::Ended(code))
+            }
+        }
+    }
+
+    fn next_keyframe(&self) -> u64 {
+        let last = self.keyframes.last().map_or(0, |&(at, _)| at);
+        last.saturating_add(self.keyframe_distance).max(self.step() + 1)
+    }
+
+    fn keep_moment(&mut self) {
+        let step = self.step();
+        let last = self.keyframes.last().map_or(0, |&(at, _)| at);
+        if step < last.saturating_add(self.keyframe_distance) {
+            return;
+        }
+        self.keyframes.push((step, self.driver.keep()));
+        if self.keyframes.len() > KEYFRAMES_MAX {
+            self.thin_keyframes();
+        }
+    }
+
+    /// Drops every second keyframe, never the start.
+    fn thin_keyframes(&mut self) {
+        let mut n = 0;
+        self.keyframes.retain(|_| {
+            n += 1;
+            n % 2 == 1
+        });
+        self.keyframe_distance *= 2;
+    }
+}
