@@ -153,3 +153,147 @@ impl AddressSpace {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use faultline_abi::{sv39::Access, trace::TraceEvent};
+
+    use super::*;
+    use crate::{
+        arch::take_events,
+        elf_file::tests::{DATA, TEXT, file},
+        memlayout::{TRAMPOLINE, TRAPFRAME},
+        testing::{TRAMPOLINE_FRAME, area, check, image, pool, touch},
+    };
+
+    #[test]
+    fn a_program_gets_its_areas_in_the_order_of_the_lecture() {
+        let pool = pool(64);
+        let image = image(&pool, Pid::KERNEL.next()).unwrap();
+        let bounds: Vec<_> =
+            image.space.areas().iter().map(|area| (area.kind, area.start.get(), area.end.get())).collect();
+        let expected = [
+            (AreaKind::Text, 0x1000, 0x1800),
+            (AreaKind::Data, 0x2000, 0x3010),
+            (AreaKind::Guard, 0x4000, 0x5000),
+            (AreaKind::Stack, 0x5000, 0x9000),
+            (AreaKind::Heap, 0x9000, 0x9000),
+            (AreaKind::Trapframe, TRAPFRAME.get(), TRAPFRAME.get() + PAGE_SIZE),
+            (AreaKind::Trampoline, TRAMPOLINE.get(), TRAMPOLINE.get() + PAGE_SIZE),
+        ];
+        assert_eq!(bounds, expected);
+        assert_eq!((image.entry.get(), image.stack_top.get()), (0x1000, 0x9000));
+        check(&pool, &[&image.space]);
+    }
+
+    #[test]
+    fn bytes_come_from_the_file_and_the_rest_is_zero() {
+        let pool = pool(64);
+        let image = image(&pool, Pid::KERNEL.next()).unwrap();
+        let data = image.space.table().page(VirtAddr::new(0x2000)).unwrap();
+        let in_file = (0x1800..0x1810).map(|n: u16| (n % 251).to_le_bytes()[0]);
+        assert!(data[..16].iter().copied().eq(in_file));
+        assert!(data[16..].iter().all(|&byte| byte == 0));
+        let bss = image.space.table().page(VirtAddr::new(0x3000)).unwrap();
+        assert!(bss.iter().all(|&byte| byte == 0));
+    }
+
+    #[test]
+    fn every_access_that_the_program_may_not_make_is_refused() {
+        use crate::plan::Reason::{Forbidden, KernelPage, NullPointer, StackOverflow};
+        let pool = pool(64);
+        let mut space = image(&pool, Pid::KERNEL.next()).unwrap().space;
+        let guard = area(&space, AreaKind::Guard).start;
+        let refused = [
+            (VirtAddr::new(0), Access::Load, NullPointer),
+            (VirtAddr::new(0x1000), Access::Store, Forbidden(AreaKind::Text, Access::Store)),
+            (VirtAddr::new(0x2000), Access::Fetch, Forbidden(AreaKind::Data, Access::Fetch)),
+            (VirtAddr::new(0x5000), Access::Fetch, Forbidden(AreaKind::Stack, Access::Fetch)),
+            (guard, Access::Store, StackOverflow),
+            (guard, Access::Load, StackOverflow),
+            (TRAPFRAME, Access::Load, KernelPage(AreaKind::Trapframe)),
+            (TRAMPOLINE, Access::Fetch, KernelPage(AreaKind::Trampoline)),
+        ];
+        for (va, access, reason) in refused {
+            assert_eq!(touch(&mut space, va, access), Err(reason), "{access:?} {va}");
+        }
+        for (va, access) in [(0x1000, Access::Fetch), (0x2000, Access::Store), (0x8ff8, Access::Store)] {
+            assert_eq!(touch(&mut space, VirtAddr::new(va), access), Ok(()), "{access:?} {va:#x}");
+        }
+    }
+
+    #[test]
+    fn a_process_that_ends_gives_everything_back() {
+        let pool = pool(64);
+        drop(image(&pool, Pid::KERNEL.next()).unwrap());
+        assert_eq!(pool.free_count(), pool.count());
+    }
+
+    #[test]
+    fn running_out_of_frames_at_any_point_fails_and_leaks_nothing() {
+        let enough = {
+            let pool = pool(64);
+            let _image = image(&pool, Pid::KERNEL.next()).unwrap();
+            u32::try_from(pool.count() - pool.free_count()).unwrap()
+        };
+        for frames in 0..enough {
+            let pool = pool(frames);
+            let failed = image(&pool, Pid::KERNEL.next()).err();
+            assert_eq!(failed, Some(ExecError::OutOfMemory), "{frames} frames");
+            assert_eq!(pool.free_count(), pool.count(), "{frames} frames");
+        }
+        assert!(image(&pool(enough), Pid::KERNEL.next()).is_ok());
+    }
+
+    #[test]
+    fn a_file_that_fails_half_way_leaves_nothing() {
+        struct Broken<'a>(&'a [u8], u32);
+        impl ProgramFile for Broken<'_> {
+            fn size(&self) -> u64 {
+                self.0.size()
+            }
+            fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<(), ReadError> {
+                self.1 = self.1.checked_sub(1).ok_or(ReadError)?;
+                self.0.read_at(offset, buffer)
+            }
+        }
+        let bytes = file(0x1000, &[TEXT, DATA]);
+        let pool = pool(64);
+        for reads in 0..4 {
+            let result = load(&mut Broken(&bytes, reads), &pool, Pid::KERNEL.next(), TRAMPOLINE_FRAME);
+            assert_eq!(result.err(), Some(ExecError::Elf(ElfError::CutOff)), "{reads} reads");
+            assert_eq!(pool.free_count(), pool.count());
+        }
+        assert!(load(&mut Broken(&bytes, 4), &pool, Pid::KERNEL.next(), TRAMPOLINE_FRAME).is_ok());
+    }
+
+    #[test]
+    fn a_program_that_fills_the_space_leaves_no_room_for_a_stack() {
+        let top = USER_TOP.get() - PAGE_SIZE;
+        let bytes = file(top, &[crate::elf_file::tests::Header { va: top, ..TEXT }]);
+        let pool = pool(64);
+        let result = load(&mut &*bytes, &pool, Pid::KERNEL.next(), TRAMPOLINE_FRAME);
+        assert_eq!(result.err(), Some(ExecError::OutOfMemory));
+        assert_eq!(pool.free_count(), pool.count());
+    }
+
+    #[test]
+    fn what_is_mapped_is_reported_area_by_area() {
+        let pool = pool(64);
+        drop(take_events());
+        drop(image(&pool, Pid::KERNEL.next()).unwrap());
+        let mut open = Vec::new();
+        let mut frames = 0;
+        for event in take_events() {
+            match event {
+                TraceEvent::Area { op: faultline_abi::trace::AreaOp::Mapped, kind, .. } => open.push(kind),
+                TraceEvent::Area { kind, .. } => open.retain(|&other| other != kind),
+                TraceEvent::Frame { refs, .. } => frames += if refs == 1 { 1 } else { -1 },
+                _ => panic!("unexpected {event:?}"),
+            }
+        }
+        assert!(open.is_empty() && frames == 0);
+    }
+}

@@ -230,18 +230,9 @@ impl Drop for Frame {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::boxed::Box;
-
+mod tests {
     use super::*;
-
-    /// A pool in ordinary memory; its frames begin at number 0x80200.
-    pub(crate) fn pool(count: u32) -> FramePool {
-        let pages = Box::leak(vec![Page([0xa5; PAGE_BYTES]); count as usize].into_boxed_slice());
-        let window = NonNull::new(pages.as_mut_ptr()).expect("a box is not null");
-        // SAFETY: the pages were leaked for this pool.
-        unsafe { FramePool::new(window, Ppn::new(0x80200), count) }
-    }
+    use crate::testing::pool;
 
     #[test]
     fn a_dropped_handle_gives_its_frame_back() {

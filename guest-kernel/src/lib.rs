@@ -39,5 +39,7 @@ pub mod sbrk;
 #[cfg(target_os = "none")]
 pub mod system;
 pub mod table;
+#[cfg(test)]
+mod testing;
 pub mod trace;
 pub mod user_memory;

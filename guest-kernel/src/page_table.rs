@@ -186,7 +186,7 @@ mod tests {
     use faultline_abi::{PAGE_SIZE, trace::FrameKind};
 
     use super::*;
-    use crate::frame::tests::pool;
+    use crate::testing::pool;
 
     const RW: PteFlags = PteFlags::R.union(PteFlags::W).union(PteFlags::U);
 

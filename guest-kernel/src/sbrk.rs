@@ -111,7 +111,18 @@ fn page_up(va: VirtAddr) -> VirtAddr {
 
 #[cfg(test)]
 mod tests {
+    use faultline_abi::{sv39::Access, trace::AreaKind};
+
     use super::*;
+    use crate::testing::{area, check, pool, space, touch};
+
+    const PAGE: i64 = 4096;
+    const POLICIES: [SbrkPolicy; 2] = [SbrkPolicy::Lazy, SbrkPolicy::Eager];
+
+    fn heap(space: &AddressSpace) -> (VirtAddr, VirtAddr) {
+        let heap = area(space, AreaKind::Heap);
+        (heap.start, heap.end)
+    }
 
     #[test]
     fn the_end_moves_within_its_bounds_and_never_wraps() {
@@ -131,5 +142,86 @@ mod tests {
         for (delta, expected) in table {
             assert_eq!(moved(start, end, delta), expected.map(VirtAddr::new), "{delta}");
         }
+    }
+
+    #[test]
+    fn lazy_takes_frames_on_touch_and_eager_at_once() {
+        for (policy, at_once, after_touch) in [(SbrkPolicy::Lazy, 0, 1), (SbrkPolicy::Eager, 3, 3)] {
+            let pool = pool(64);
+            let mut space = space(&pool);
+            let free = pool.free_count();
+            let old = space.sbrk(3 * PAGE, policy).unwrap();
+            assert_eq!(free - pool.free_count(), at_once, "{policy:?}");
+            touch(&mut space, old.wrapping_add(5000), Access::Store).unwrap();
+            assert_eq!(free - pool.free_count(), after_touch, "{policy:?}");
+            check(&pool, &[&space]);
+        }
+    }
+
+    #[test]
+    fn parts_of_pages_count_whole() {
+        for policy in POLICIES {
+            let pool = pool(64);
+            let mut space = space(&pool);
+            let start = space.sbrk(1, policy).unwrap();
+            touch(&mut space, start.wrapping_add(4095), Access::Store).unwrap();
+            let free = pool.free_count();
+            // Two more bytes in the same page, then less than a page back: nothing comes or goes.
+            space.sbrk(2, policy).unwrap();
+            space.sbrk(-2, policy).unwrap();
+            assert_eq!(pool.free_count(), free, "{policy:?}");
+            // The last byte back: now the page goes.
+            space.sbrk(-1, policy).unwrap();
+            assert_eq!((pool.free_count(), heap(&space)), (free + 1, (start, start)), "{policy:?}");
+            assert_eq!(touch(&mut space, start, Access::Load), Err(crate::plan::Reason::BeyondHeap));
+        }
+    }
+
+    #[test]
+    fn memory_that_went_and_came_back_is_zero() {
+        for policy in POLICIES {
+            let pool = pool(64);
+            let mut space = space(&pool);
+            let page = space.sbrk(PAGE, policy).unwrap();
+            touch(&mut space, page, Access::Store).unwrap();
+            space.table.page_mut(page).unwrap()[9] = 7;
+            space.sbrk(-PAGE, policy).unwrap();
+            space.sbrk(PAGE, policy).unwrap();
+            touch(&mut space, page, Access::Load).unwrap();
+            assert_eq!(space.table.page(page).unwrap()[9], 0, "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_sbrk_changes_nothing() {
+        let pool = pool(64);
+        let mut space = space(&pool);
+        space.sbrk(2 * PAGE, SbrkPolicy::Eager).unwrap();
+        let before = (pool.free_count(), heap(&space));
+        let refused = [
+            (-2 * PAGE - 1, SbrkPolicy::Lazy, SbrkError::BelowStart),
+            (i64::MIN, SbrkPolicy::Eager, SbrkError::BelowStart),
+            (i64::MAX, SbrkPolicy::Lazy, SbrkError::AboveTop),
+            (1 << 38, SbrkPolicy::Eager, SbrkError::AboveTop),
+            (100 * PAGE, SbrkPolicy::Eager, SbrkError::OutOfMemory),
+        ];
+        for (delta, policy, error) in refused {
+            assert_eq!(space.sbrk(delta, policy), Err(error), "{delta}");
+            assert_eq!((pool.free_count(), heap(&space)), before, "{delta}");
+        }
+    }
+
+    #[test]
+    fn a_lazy_heap_may_promise_more_than_there_is_and_shrinks_at_once() {
+        let pool = pool(64);
+        let mut space = space(&pool);
+        let (start, end) = heap(&space);
+        let room = i64::try_from(USER_TOP.get() - end.get()).unwrap();
+        space.sbrk(room, SbrkPolicy::Lazy).unwrap();
+        touch(&mut space, VirtAddr::new(USER_TOP.get() - 1), Access::Store).unwrap();
+        touch(&mut space, VirtAddr::new(1 << 37), Access::Store).unwrap();
+        let free = pool.free_count();
+        space.sbrk(-room, SbrkPolicy::Lazy).unwrap();
+        assert_eq!((pool.free_count(), heap(&space)), (free + 2, (start, end)));
     }
 }

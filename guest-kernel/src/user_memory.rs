@@ -46,3 +46,83 @@ impl AddressSpace {
 fn offset_in_page(va: VirtAddr) -> usize {
     usize::try_from(va.page_offset()).expect("an offset is below 4096")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use faultline_abi::trace::{AreaKind, Resolution, TraceEvent};
+
+    use super::*;
+    use crate::{
+        arch::take_events,
+        memlayout::{MAXVA, TRAMPOLINE, TRAPFRAME},
+        sbrk::SbrkPolicy,
+        testing::{area, pool, space},
+    };
+
+    #[test]
+    fn bytes_come_across_pages_and_from_untouched_heap() {
+        let pool = pool(64);
+        let mut space = space(&pool);
+        let heap = space.sbrk(3 * 4096, SbrkPolicy::Lazy).unwrap();
+        let mut bytes = vec![1; 5000];
+        space.copyin(heap.wrapping_add(4000), &mut bytes).unwrap();
+        assert_eq!(bytes, vec![0; 5000]);
+        let resident = |page| space.table.walk(heap.wrapping_add(page * PAGE_SIZE)).is_valid();
+        assert!(resident(0) && resident(1) && resident(2));
+    }
+
+    #[test]
+    fn text_is_readable_as_it_is_in_the_file() {
+        let pool = pool(64);
+        let mut space = space(&pool);
+        let mut bytes = [0; 4];
+        space.copyin(VirtAddr::new(0x1000), &mut bytes).unwrap();
+        assert_eq!(bytes, [80, 81, 82, 83], "byte n of the test file is n % 251");
+    }
+
+    #[test]
+    fn what_the_program_may_not_read_the_kernel_does_not_read_for_it() {
+        let pool = pool(64);
+        let mut space = space(&pool);
+        let heap = space.sbrk(4096, SbrkPolicy::Eager).unwrap();
+        let bad = [
+            (VirtAddr::new(0), Reason::NullPointer),
+            (VirtAddr::new(8), Reason::NullPointer),
+            (area(&space, AreaKind::Guard).start, Reason::StackOverflow),
+            (heap.wrapping_add(4096), Reason::BeyondHeap),
+            // The first bytes are the program's, the next page is not.
+            (heap.wrapping_add(4090), Reason::BeyondHeap),
+            (VirtAddr::new(0x8000_0000), Reason::KernelAddress),
+            (TRAPFRAME, Reason::KernelPage(AreaKind::Trapframe)),
+            (TRAMPOLINE, Reason::KernelPage(AreaKind::Trampoline)),
+            (VirtAddr::new(MAXVA), Reason::KernelAddress),
+            (VirtAddr::new(u64::MAX - 3), Reason::KernelAddress),
+        ];
+        let free = pool.free_count();
+        for (va, reason) in bad {
+            assert_eq!(space.copyin(va, &mut [0; 16]), Err(reason), "{va}");
+        }
+        assert_eq!(pool.free_count(), free);
+    }
+
+    #[test]
+    fn a_refused_copy_is_reported_as_refused_and_kills_nobody() {
+        let pool = pool(64);
+        let mut space = space(&pool);
+        drop(take_events());
+        space.copyin(VirtAddr::new(0), &mut [0]).unwrap_err();
+        let how = take_events().iter().find_map(|event| match event {
+            TraceEvent::Resolved { how, .. } => Some(*how),
+            _ => None,
+        });
+        assert_eq!(how, Some(Resolution::Refused));
+    }
+
+    #[test]
+    fn nothing_is_read_for_an_empty_buffer() {
+        let pool = pool(64);
+        assert_eq!(space(&pool).copyin(VirtAddr::new(0), &mut []), Ok(()));
+    }
+}
