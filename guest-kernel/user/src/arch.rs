@@ -19,7 +19,7 @@ mod guest {
     );
 
     /// Asks the kernel: number in a7, arguments in a0 to a2, result in a0.
-    pub(crate) fn system_call(number: u64, [a0, a1, a2]: [u64; 3]) -> u64 {
+    pub fn system_call(number: u64, [a0, a1, a2]: [u64; 3]) -> u64 {
         let result;
         // SAFETY: the kernel keeps every register but a0. It reads memory and, for `sbrk`, takes
         // away what lies above the new end of the heap: see `sbrk`.
@@ -41,10 +41,10 @@ mod guest {
 }
 
 #[cfg(target_os = "none")]
-pub(crate) use guest::system_call;
+pub use guest::system_call;
 
-/// A host has another kernel, with other calls: all of ours fail.
+/// Asks the kernel. A host has another kernel, with other calls: all of ours fail.
 #[cfg(not(target_os = "none"))]
-pub(crate) fn system_call(_number: u64, _arguments: [u64; 3]) -> u64 {
+pub fn system_call(_number: u64, _arguments: [u64; 3]) -> u64 {
     u64::MAX
 }

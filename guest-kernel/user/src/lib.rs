@@ -18,8 +18,9 @@ mod arch;
 mod print;
 mod syscall;
 
+pub use arch::system_call;
 pub use print::Line;
-pub use syscall::{exit, free_frames, getpid, sbrk, uptime, write, yield_now};
+pub use syscall::{exit, free_frames, getpid, sbrk, uptime, write, write_raw, yield_now};
 
 /// Bytes in a page, as a distance between pointers.
 pub const PAGE: isize = 1 << faultline_abi::addr::PAGE_SHIFT;

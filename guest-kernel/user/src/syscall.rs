@@ -22,7 +22,12 @@ pub fn exit(status: u64) -> ! {
 
 /// Writes bytes to a file descriptor; 1 is the console. How many it took.
 pub fn write(fd: u64, bytes: &[u8]) -> Option<usize> {
-    let written = call(Syscall::Write, [fd, bytes.as_ptr() as u64, bytes.len() as u64]);
+    write_raw(fd, bytes.as_ptr(), bytes.len())
+}
+
+/// [`write`] with any address and length. The kernel checks them.
+pub fn write_raw(fd: u64, start: *const u8, length: usize) -> Option<usize> {
+    let written = call(Syscall::Write, [fd, start as u64, length as u64]);
     checked(written).and_then(|length| usize::try_from(length).ok())
 }
 

@@ -40,11 +40,13 @@ fn main() {
     println!("lazy: gave the heap back, frames used: {}", used());
 }
 
+#[inline(never)]
 fn store(heap: *mut u8, page: isize, value: u8) {
     // SAFETY: page `page` is one of those that `sbrk` gave us.
     unsafe { heap.offset(page * PAGE).write_volatile(value) };
 }
 
+#[inline(never)]
 fn load(heap: *mut u8, page: isize) -> u8 {
     // SAFETY: page `page` is one of those that `sbrk` gave us.
     unsafe { heap.offset(page * PAGE).read_volatile() }
