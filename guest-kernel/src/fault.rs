@@ -60,17 +60,13 @@ impl AddressSpace {
 
 #[cfg(test)]
 mod tests {
-    use faultline_abi::{
-        PAGE_SIZE,
-        trace::{AreaKind, FaultClass},
-    };
+    use faultline_abi::trace::{AreaKind, FaultClass};
 
     use super::*;
     use crate::{
         arch::take_events,
-        pid::Pid,
         sbrk::SbrkPolicy,
-        testing::{check, image, pool, space, touch},
+        testing::{check, pool, space},
     };
 
     fn events_of(fault: impl FnOnce()) -> std::vec::Vec<TraceEvent> {
@@ -135,74 +131,5 @@ mod tests {
         assert_eq!(flags(&space), PteFlags::A);
         space.fault(data, Access::Store, Toucher::Program).unwrap();
         assert_eq!(flags(&space), PteFlags::A | PteFlags::D);
-    }
-
-    /// A generator of reproducible random numbers (Marsaglia's xorshift).
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, bound: u64) -> u64 {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            self.0 % bound
-        }
-    }
-
-    /// Random `sbrk`, touches and copies in three spaces, against a model that knows only where each
-    /// heap ends and what was written.
-    #[test]
-    fn spaces_behave_like_their_model_under_random_operations() {
-        use std::collections::BTreeMap;
-        for (seed, policy) in [(1, SbrkPolicy::Lazy), (2, SbrkPolicy::Eager), (3, SbrkPolicy::Lazy)] {
-            let mut random = Random(seed);
-            let pool = pool(96);
-            let mut spaces: std::vec::Vec<_> =
-                (0..3).map(|_| image(&pool, Pid::KERNEL.next()).unwrap().space).collect();
-            let mut models = std::vec![(0u64, BTreeMap::<u64, u8>::new()); 3];
-            for _ in 0..3000 {
-                let which = usize::try_from(random.below(3)).unwrap();
-                let (space, (length, bytes)) = (&mut spaces[which], &mut models[which]);
-                let start = space.areas().of_kind(AreaKind::Heap).unwrap().start;
-                // Few places in each page, so that what was written is read again.
-                let offset = random.below(20) * PAGE_SIZE + random.below(3) * (PAGE_SIZE / 2 - 1);
-                let inside = offset < length.next_multiple_of(PAGE_SIZE);
-                let va = start.wrapping_add(offset);
-                match random.below(4) {
-                    0 => {
-                        let delta = i64::try_from(random.below(8 * PAGE_SIZE)).unwrap() - 4 * 4096;
-                        let new = length.checked_add_signed(delta);
-                        if space.sbrk(delta, policy).is_ok() {
-                            *length = new.expect("a heap does not end below its start");
-                            bytes.retain(|&at, _| at < length.next_multiple_of(PAGE_SIZE));
-                        } else {
-                            assert!(new.is_none() || policy == SbrkPolicy::Eager);
-                        }
-                    }
-                    1 => match touch(space, va, Access::Store) {
-                        Ok(()) => {
-                            assert!(inside);
-                            let value = random.below(256).to_le_bytes()[0];
-                            let at = usize::try_from(va.page_offset()).unwrap();
-                            space.table.page_mut(va).unwrap()[at] = value;
-                            bytes.insert(offset, value);
-                        }
-                        Err(reason) => assert!(!inside || reason == Reason::OutOfMemory),
-                    },
-                    _ => {
-                        let mut byte = [0];
-                        match space.copyin(va, &mut byte) {
-                            Ok(()) => {
-                                assert_eq!((inside, byte[0]), (true, *bytes.get(&offset).unwrap_or(&0)))
-                            }
-                            Err(reason) => assert!(!inside || reason == Reason::OutOfMemory),
-                        }
-                    }
-                }
-                check(&pool, &spaces.iter().collect::<std::vec::Vec<_>>());
-            }
-            drop(spaces);
-            assert_eq!(pool.free_count(), pool.count());
-        }
     }
 }

@@ -30,6 +30,8 @@ pub mod exec;
 pub mod fault;
 pub mod frame;
 pub mod memlayout;
+#[cfg(test)]
+mod model;
 pub mod options;
 pub mod page_table;
 pub mod pid;

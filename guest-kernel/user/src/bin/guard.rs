@@ -3,24 +3,32 @@
 #![no_std]
 #![no_main]
 
-use core::hint::black_box;
+use core::{
+    hint::black_box,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use faultline_user::println;
 
 faultline_user::program!(main);
 
+/// How deep the recursion is. Lies in the data area, right below the guard page: without that page
+/// the stack would grow into it.
+static DEPTH: AtomicU64 = AtomicU64::new(0);
+
 fn main() {
     println!("guard: going down");
-    println!("guard: came back from {}", down(1));
+    println!("guard: came back with {}", down());
 }
 
 /// Takes half a kilobyte of stack, and goes on.
 #[expect(unconditional_recursion, reason = "the stack is to overflow")]
-fn down(depth: u64) -> u64 {
+fn down() -> u64 {
+    let depth = DEPTH.fetch_add(1, Relaxed);
     let mut frame = [depth; 64];
     black_box(&mut frame);
     if depth.is_multiple_of(8) {
         println!("guard: depth {depth}, stack at {:p}", &frame);
     }
-    down(depth + 1) + frame[0]
+    down() + frame[0]
 }

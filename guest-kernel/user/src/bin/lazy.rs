@@ -4,6 +4,8 @@
 #![no_std]
 #![no_main]
 
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use faultline_user::{PAGE, free_frames, println, sbrk, write};
 
 faultline_user::program!(main);
@@ -11,9 +13,11 @@ faultline_user::program!(main);
 /// Pages asked for. The last one is never touched.
 const PAGES: isize = 6;
 
+/// Free frames when the program began. Lies in the data area.
+static BEFORE: AtomicU64 = AtomicU64::new(0);
+
 fn main() {
-    let before = free_frames();
-    let used = || before - free_frames();
+    BEFORE.store(free_frames(), Relaxed);
     let heap = sbrk(PAGES * PAGE).expect("room for six pages");
     println!("lazy: sbrk gave {PAGES} pages at {heap:p}, frames used: {}", used());
 
@@ -38,6 +42,11 @@ fn main() {
     // Giving the heap back gives the frames back; page 5 never had one.
     sbrk(-PAGES * PAGE);
     println!("lazy: gave the heap back, frames used: {}", used());
+}
+
+/// How many frames fewer are free than at the beginning.
+fn used() -> u64 {
+    BEFORE.load(Relaxed) - free_frames()
 }
 
 #[inline(never)]
