@@ -1,2 +1,132 @@
-//! The command `faultline`.
-fn main() {}
+//! The command `faultline`: scenarios and kernels, headless.
+//!
+//! Exit codes: the guest's own; 2 for bad usage or bad input, with one line on stderr that says what
+//! is wrong and where; 3 when the run was cut off (its instructions ran out, or it waits for input
+//! that will not come).
+
+mod boot;
+mod failure;
+mod files;
+mod output;
+mod run;
+mod terminal;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+use faultline_abi::board::DRAM_MIB_DEFAULT;
+use faultline_machine::event::Selector;
+use faultline_machine::scenario::parse_count;
+
+use crate::failure::Failure;
+
+/// A deterministic RISC-V board that shows what page faults do.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a scenario and print what its console prints.
+    Run(RunArguments),
+    /// Boot a kernel with its serial line on the terminal.
+    Boot(BootArguments),
+    /// Print the digests of a scenario's run as JSON.
+    Digest(DigestArguments),
+}
+
+/// A scenario and the settings that differ from it.
+#[derive(Args, Debug)]
+struct ScenarioArguments {
+    /// The scenario, a JSON file.
+    scenario: PathBuf,
+    /// Change a setting: memory=MIB, max-instructions=N, or any kernel option.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Cut the run off after so many instructions and traps.
+    #[arg(long, value_name = "N", value_parser = count)]
+    max_instructions: Option<u64>,
+    /// Folder of the kernel and disk that `cargo xtask guest` builds.
+    #[arg(long, value_name = "DIR")]
+    guest: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct RunArguments {
+    #[command(flatten)]
+    scenario: ScenarioArguments,
+    /// Write every event as a line of JSON; `-` is stdout, and moves the console to stderr.
+    #[arg(long, value_name = "FILE|-")]
+    events: Option<PathBuf>,
+    /// End after the first event of this kind: page-fault, trap, fault, resolved, …
+    #[arg(long, value_name = "KIND")]
+    until: Option<Selector>,
+}
+
+#[derive(Args, Debug)]
+struct BootArguments {
+    /// The kernel: an ELF file, or a raw image whose name ends in .bin, .img or .raw.
+    kernel: PathBuf,
+    /// A disk for the first virtio slot. The file itself is never written.
+    #[arg(long, value_name = "IMG")]
+    disk: Option<PathBuf>,
+    /// MiB of memory.
+    #[arg(long, value_name = "MIB", default_value_t = DRAM_MIB_DEFAULT)]
+    memory: u32,
+    /// The kernel's command line.
+    #[arg(long, value_name = "OPTIONS", default_value = "")]
+    append: String,
+    /// Write every event as a line of JSON; `-` is stdout, and moves the console to stderr.
+    #[arg(long, value_name = "FILE|-")]
+    events: Option<PathBuf>,
+    /// Cut the run off after so many instructions and traps.
+    #[arg(long, value_name = "N", value_parser = count)]
+    max_instructions: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+struct DigestArguments {
+    #[command(flatten)]
+    scenario: ScenarioArguments,
+    /// Print the semantic form itself instead.
+    #[arg(long)]
+    semantic: bool,
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    parse_count(text).ok_or_else(|| "give a number, such as 1000000 or 0xf4240".into())
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let result = match &cli.command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Boot(arguments) => boot::boot(arguments),
+        Command::Digest(arguments) => run::digest(arguments),
+    };
+    result.unwrap_or_else(|failure| failure.report())
+}
+
+/// Help goes to stdout as it is; a mistake becomes one line.
+fn usage(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        print!("{error}");
+        return ExitCode::SUCCESS;
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Failure::new("no command given: run, boot or digest (see faultline --help)").report();
+    }
+    let text = error.to_string();
+    let first: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let message = first.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
+    Failure::new(format!("{message} (see faultline --help)")).report()
+}

@@ -1,0 +1,112 @@
+//! `faultline boot`: a kernel with its serial line on the terminal.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use faultline_machine::boot::MachineConfig;
+use faultline_machine::drive::Driver;
+use faultline_machine::machine::{Machine, RunEnd};
+use faultline_machine::observer::{Context, Observer};
+use faultline_machine::recorder::Events;
+
+use crate::BootArguments;
+use crate::failure::{Failure, cut_off, guest};
+use crate::files;
+use crate::output::{Digesting, Output};
+use crate::terminal::{Keyboard, Typed};
+
+/// Steps between two looks at the keyboard: a few milliseconds.
+const SLICE: u64 = 1_000_000;
+/// How long to wait for a key while the guest has nothing to do.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Shows the console and hears nothing else.
+struct ConsoleOnly;
+
+impl Observer for ConsoleOnly {
+    const ACTIVE: bool = true;
+
+    fn console_output(&mut self, _: &Context, byte: u8) {
+        // A terminal that went away is no reason to stop the guest.
+        let _ = stdout().write_all(&[byte]);
+    }
+}
+
+/// What the guest's serial line is connected to.
+enum Line {
+    Console(ConsoleOnly),
+    Events(Box<Output>),
+}
+
+impl Line {
+    fn run(&mut self, driver: &mut Driver, step: u64) -> RunEnd {
+        match self {
+            Self::Console(console) => {
+                let end = driver.run_to(step, console);
+                let _ = stdout().flush();
+                end
+            }
+            Self::Events(output) => {
+                let end = driver.run_to(step, &mut Events(&mut **output));
+                output.flush();
+                end
+            }
+        }
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        match self {
+            Self::Console(_) => Ok(()),
+            Self::Events(output) => output.finish().map(drop),
+        }
+    }
+}
+
+/// `faultline boot`.
+pub(crate) fn boot(arguments: &BootArguments) -> Result<ExitCode, Failure> {
+    let mut driver = prepare(arguments)?;
+    let mut line = match &arguments.events {
+        None => Line::Console(ConsoleOnly),
+        Some(path) => Line::Events(Box::new(Output::new(Some(path), None, Digesting::Off)?)),
+    };
+    let keyboard = Keyboard::open();
+    let code = drive(&mut driver, arguments.max_instructions.unwrap_or(u64::MAX), &mut line, &keyboard);
+    drop(keyboard);
+    line.finish()?;
+    Ok(code)
+}
+
+fn prepare(arguments: &BootArguments) -> Result<Driver, Failure> {
+    let program = files::kernel(&arguments.kernel)?;
+    let disk = arguments.disk.as_deref().map(files::image).transpose()?;
+    let (memory_mib, bootargs) = (arguments.memory, arguments.append.clone());
+    let config = MachineConfig { memory_mib, bootargs, disk, ..MachineConfig::default() };
+    let machine = Machine::new(config, &program).map_err(|error| Failure::file(&arguments.kernel, error))?;
+    Ok(Driver::new(machine, &[]))
+}
+
+fn drive(driver: &mut Driver, limit: u64, line: &mut Line, keyboard: &Keyboard) -> ExitCode {
+    let mut patience = Duration::ZERO;
+    loop {
+        match keyboard.read(patience) {
+            Typed::Bytes(bytes) => driver.type_bytes(&bytes),
+            Typed::Nothing => {}
+            Typed::Quit => return ExitCode::SUCCESS,
+            Typed::Closed if patience > Duration::ZERO => {
+                return cut_off("the guest waits for input, and there is no more");
+            }
+            Typed::Closed => {}
+        }
+        let step = driver.machine().step_count();
+        if step >= limit {
+            return cut_off(format!("cut off after {limit} instructions and traps (--max-instructions)"));
+        }
+        patience = match line.run(driver, limit.min(step.saturating_add(SLICE))) {
+            RunEnd::Budget => Duration::ZERO,
+            RunEnd::WaitingForInput => PATIENCE,
+            RunEnd::Exited(code) => return guest(code),
+            RunEnd::Stopped => return ExitCode::SUCCESS,
+        };
+    }
+}

@@ -1,0 +1,116 @@
+//! Finding and reading the files of a run.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use faultline_abi::scenario::{Image, Scenario, limits};
+use faultline_machine::{loader, scenario};
+
+use crate::ScenarioArguments;
+use crate::failure::Failure;
+
+/// Largest kernel or disk that is read.
+const IMAGE_BYTES: u64 = 1 << 30;
+/// Environment variable that names the folder of the guest's images.
+const GUEST_VARIABLE: &str = "FAULTLINE_GUEST";
+/// Where `cargo xtask guest` puts them, below the root of the project.
+const GUEST_FOLDER: &str = "target/guest";
+/// Names that say "this is a raw image", which nothing in the file itself could.
+const RAW_EXTENSIONS: [&str; 3] = ["bin", "img", "raw"];
+
+/// Reads a file of at most `limit` bytes.
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    let failure = |error: std::io::Error| Failure::file(path, error);
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failure)?;
+    if file.metadata().map_err(failure)?.is_dir() {
+        return Err(Failure::file(path, "a folder; a file is needed"));
+    }
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(failure)?;
+    if bytes.len() as u64 > limit {
+        return Err(Failure::file(path, format!("larger than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Reads a kernel or a disk.
+pub(crate) fn image(path: &Path) -> Result<Vec<u8>, Failure> {
+    read(path, IMAGE_BYTES)
+}
+
+/// Reads a scenario and applies what the command line changes in it.
+pub(crate) fn scenario(arguments: &ScenarioArguments) -> Result<Scenario, Failure> {
+    let path = &arguments.scenario;
+    let bytes = read(path, limits::FILE_BYTES as u64)?;
+    let mut scenario = scenario::parse(&bytes).map_err(|error| Failure::file(path, error))?;
+    for setting in &arguments.settings {
+        scenario::set(&mut scenario, setting).map_err(|error| Failure::new(format!("--set: {error}")))?;
+    }
+    if let Some(count) = arguments.max_instructions {
+        scenario.machine.max_instructions = count;
+    }
+    Ok(scenario)
+}
+
+/// The images that a scenario names.
+#[derive(Debug)]
+pub(crate) struct Images {
+    /// The kernel.
+    pub(crate) kernel: Vec<u8>,
+    /// The kernel's file, for messages.
+    pub(crate) kernel_path: PathBuf,
+    /// The disk, if the scenario has one.
+    pub(crate) disk: Option<Vec<u8>>,
+}
+
+/// Reads the images of a scenario from the folder where they are built.
+pub(crate) fn images(scenario: &Scenario, arguments: &ScenarioArguments) -> Result<Images, Failure> {
+    let folder = guest_folder(arguments)?;
+    let read = |image_named: &Image| {
+        let path = folder.join(&image_named.name);
+        if path.exists() { image(&path) } else { Err(missing(&path)) }
+    };
+    let kernel_path = folder.join(&scenario.images.kernel.name);
+    let kernel = read(&scenario.images.kernel)?;
+    let disk = scenario.images.disk.as_ref().map(read).transpose()?;
+    Ok(Images { kernel, kernel_path, disk })
+}
+
+fn missing(path: &Path) -> Failure {
+    Failure::file(path, "not found (build it with `cargo xtask guest`, or name its folder with --guest)")
+}
+
+/// `--guest`, then the environment, then `target/guest` above the working folder or the scenario.
+fn guest_folder(arguments: &ScenarioArguments) -> Result<PathBuf, Failure> {
+    if let Some(folder) = &arguments.guest {
+        return Ok(folder.clone());
+    }
+    if let Some(folder) = std::env::var_os(GUEST_VARIABLE).filter(|folder| !folder.is_empty()) {
+        return Ok(folder.into());
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    let scenario = fs::canonicalize(&arguments.scenario).unwrap_or_default();
+    here.ancestors()
+        .chain(scenario.ancestors())
+        .map(|folder| folder.join(GUEST_FOLDER))
+        .find(|folder| folder.is_dir())
+        .ok_or_else(|| missing(Path::new(GUEST_FOLDER)))
+}
+
+/// Reads a kernel that the user named: an ELF file, or a raw image if its name says so.
+pub(crate) fn kernel(path: &Path) -> Result<loader::LoadedProgram, Failure> {
+    let bytes = image(path)?;
+    let raw = path.extension().is_some_and(|extension| RAW_EXTENSIONS.iter().any(|raw| extension == *raw));
+    let program = if raw && !loader::is_elf(&bytes) {
+        loader::LoadedProgram::from_raw(bytes)
+    } else {
+        loader::LoadedProgram::from_elf(&bytes)
+    };
+    program.map_err(|error| match error {
+        loader::LoadError::NotElf => {
+            Failure::file(path, format!("{error}; name a raw image .bin, .img or .raw"))
+        }
+        error => Failure::file(path, error),
+    })
+}

@@ -1,0 +1,141 @@
+//! `faultline run` and `faultline digest`: a scenario, headless.
+
+use std::process::ExitCode;
+
+use faultline_abi::scenario::{Image, Scenario};
+use faultline_machine::bus;
+use faultline_machine::digest::sha256;
+use faultline_machine::drive::Driver;
+use faultline_machine::loader::LoadedProgram;
+use faultline_machine::machine::{Machine, RunEnd};
+use faultline_machine::recorder::Events;
+use faultline_machine::scenario::machine_config;
+
+use crate::failure::{Failure, cut_off, guest};
+use crate::files::{self, Images};
+use crate::output::{Digesting, Output, Totals};
+use crate::{DigestArguments, RunArguments, ScenarioArguments};
+
+/// Steps between two looks at the screen.
+const SLICE: u64 = 10_000_000;
+
+/// How a scenario's run ended.
+enum End {
+    Exited(bus::ExitCode),
+    OutOfInstructions,
+    WaitingForInput,
+    /// By `--until`, or because nobody reads the output any more.
+    Stopped,
+}
+
+/// A scenario that is ready to run.
+struct Prepared {
+    scenario: Scenario,
+    images: Images,
+    driver: Driver,
+}
+
+fn prepare(arguments: &ScenarioArguments) -> Result<Prepared, Failure> {
+    let scenario = files::scenario(arguments)?;
+    let mut images = files::images(&scenario, arguments)?;
+    let failure = |error| Failure::file(&images.kernel_path, error);
+    let program = LoadedProgram::from_elf(&images.kernel).map_err(failure)?;
+    let disk = images.disk.clone();
+    let machine = Machine::new(machine_config(&scenario, disk), &program).map_err(failure)?;
+    let driver = Driver::new(machine, &scenario.inputs);
+    images.kernel.shrink_to_fit();
+    Ok(Prepared { scenario, images, driver })
+}
+
+/// Runs to the end, or as far as it goes.
+fn drive(driver: &mut Driver, limit: u64, output: &mut Output) -> End {
+    loop {
+        let step = driver.machine().step_count();
+        if step >= limit {
+            return End::OutOfInstructions;
+        }
+        let end = driver.run_to(limit.min(step + SLICE), &mut Events(output));
+        output.flush();
+        match end {
+            RunEnd::Budget => {}
+            RunEnd::Stopped => return End::Stopped,
+            RunEnd::Exited(code) => return End::Exited(code),
+            RunEnd::WaitingForInput => return End::WaitingForInput,
+        }
+    }
+}
+
+/// `faultline run`.
+pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
+    let Prepared { scenario, images, mut driver } = prepare(&arguments.scenario)?;
+    let mut output = Output::new(arguments.events.as_deref(), arguments.until, Digesting::On)?;
+    let end = drive(&mut driver, scenario.machine.max_instructions, &mut output);
+    let totals = output.finish()?;
+    let whole = matches!(end, End::Exited(_)) && arguments.scenario.settings.is_empty() && !totals.found;
+    let verdict = if whole { compare(&scenario, &images, &totals) } else { String::new() };
+    let (events, faults) = (totals.events, totals.page_faults);
+    let instructions = driver.machine().instret();
+    eprintln!("faultline: {instructions} instructions, {events} events, {faults} page faults{verdict}");
+    Ok(match end {
+        _ if totals.found => ExitCode::SUCCESS,
+        End::Exited(code) => guest(code),
+        End::Stopped => ExitCode::SUCCESS,
+        End::OutOfInstructions => {
+            let limit = scenario.machine.max_instructions;
+            cut_off(format!(
+                "cut off after {limit} instructions and traps (--max-instructions raises the limit)"
+            ))
+        }
+        End::WaitingForInput => cut_off("the guest waits for input, and the scenario has no more"),
+    })
+}
+
+/// `faultline digest`.
+pub(crate) fn digest(arguments: &DigestArguments) -> Result<ExitCode, Failure> {
+    let Prepared { scenario, mut driver, .. } = prepare(&arguments.scenario)?;
+    let mut output = Output::silent();
+    let end = drive(&mut driver, scenario.machine.max_instructions, &mut output);
+    if !matches!(end, End::Exited(_)) {
+        return Ok(cut_off("the run has no end, so it has no digest"));
+    }
+    let Some((exact, semantic)) = output.finish()?.digests else { return Ok(ExitCode::SUCCESS) };
+    if arguments.semantic {
+        print!("{}", semantic.text());
+    } else {
+        println!(r#"{{"semantic":"{}","exact":"{exact}"}}"#, semantic.digest());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says of each digest what it is and whether it is the one that the scenario promises.
+fn compare(scenario: &Scenario, images: &Images, totals: &Totals) -> String {
+    let Some((exact, semantic)) = &totals.digests else { return String::new() };
+    let promised = &scenario.digest;
+    let exact_applies = same_images(scenario, images);
+    let expected_exact = promised.exact.as_deref().filter(|_| exact_applies);
+    let semantic = semantic.digest();
+    format!(
+        "; semantic digest {semantic}{}; exact digest {exact}{}",
+        judge(&semantic, promised.semantic.as_deref()),
+        judge(exact, expected_exact)
+    )
+}
+
+fn judge(digest: &str, expected: Option<&str>) -> String {
+    match expected {
+        None => String::new(),
+        Some(expected) if expected.eq_ignore_ascii_case(digest) => " matches the scenario".into(),
+        Some(expected) => format!(" DIFFERS from the scenario's {expected}"),
+    }
+}
+
+/// Whether these are the very images for which the exact digest holds.
+fn same_images(scenario: &Scenario, images: &Images) -> bool {
+    let same = |image: &Image, bytes: &[u8]| image.sha256.as_deref() == Some(&sha256(bytes));
+    let disk = match (&scenario.images.disk, &images.disk) {
+        (Some(image), Some(bytes)) => same(image, bytes),
+        (None, None) => true,
+        _ => false,
+    };
+    disk && same(&scenario.images.kernel, &images.kernel)
+}
