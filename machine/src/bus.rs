@@ -27,6 +27,12 @@ impl Width {
         1 << self as u32
     }
 
+    /// The size in bytes, as an index.
+    #[must_use]
+    pub const fn size(self) -> usize {
+        1 << self as usize
+    }
+
     /// The bits of a value of this width: `0xff` for a byte.
     #[must_use]
     pub const fn mask(self) -> u64 {

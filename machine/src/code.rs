@@ -1,0 +1,325 @@
+//! Decoded instructions, kept by physical page.
+//!
+//! Instructions that follow each other without a jump between them are decoded together, as a
+//! [`Block`]: an array that the executor runs through. Blocks never leave their page. Any change to a
+//! byte they were made from drops all blocks of the page at once, so a hart never executes an old
+//! instruction, with or without `fence.i`.
+
+use crate::{
+    decode::decode,
+    insn::{Insn, Length, Op},
+    ram::{FrameBytes, FrameIndex, PAGE_BYTES, offset_in_page},
+    registers::SINK,
+};
+
+/// Longest block, in instructions.
+const BLOCK_MAX: usize = 64;
+/// Instructions kept for one page; more (blocks that overlap) start it anew.
+const PAGE_MAX: usize = 8192;
+/// Pages kept; more start everything anew.
+const PAGES_MAX: usize = 2048;
+/// Stores to a page without blocks after which it counts as data again.
+const STORES_TO_DATA: u32 = 64;
+/// Parcels of two bytes in a page: every place where an instruction can begin.
+const PARCELS: usize = PAGE_BYTES / 2;
+
+/// The number of a decoded page.
+pub(crate) type PageNumber = u32;
+
+/// Instructions in a row. Only the last can be an unconditional jump; conditional branches may stand
+/// anywhere, so that a block is left early when one is taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block {
+    first: u32,
+    count: u32,
+    /// Offset of the first instruction in the page.
+    start: u16,
+    /// Offset behind the last one, at most the size of a page.
+    pub(crate) end: u16,
+    /// One bit for each instruction that takes two bytes.
+    compressed: u64,
+}
+
+impl Block {
+    /// The offset in the page of instruction `index`.
+    pub(crate) fn offset_of(&self, index: usize) -> u64 {
+        let before = (1_u64 << (index % BLOCK_MAX)) - 1;
+        let short = u64::from((self.compressed & before).count_ones());
+        u64::from(self.start) + 4 * index as u64 - 2 * short
+    }
+
+    /// The length of instruction `index`.
+    pub(crate) fn length_of(&self, index: usize) -> Length {
+        if self.compressed >> (index % BLOCK_MAX) & 1 != 0 { Length::Compressed } else { Length::Full }
+    }
+}
+
+/// The decoded instructions of one page.
+#[derive(Debug)]
+pub(crate) struct Page {
+    frame: FrameIndex,
+    /// For each parcel the block that begins there, plus one.
+    entries: Box<[u16; PARCELS]>,
+    blocks: Vec<Block>,
+    insns: Vec<Insn>,
+    /// One bit for each parcel that some block was made from.
+    covered: [u64; PARCELS / 64],
+    stores: u32,
+}
+
+impl Page {
+    fn new(frame: FrameIndex) -> Self {
+        Self {
+            frame,
+            entries: Box::new([0; PARCELS]),
+            blocks: Vec::new(),
+            insns: Vec::new(),
+            covered: [0; PARCELS / 64],
+            stores: 0,
+        }
+    }
+
+    /// The block that begins at the address with this page offset.
+    #[inline(always)]
+    pub(crate) fn block_at(&self, pc: u64) -> Option<(u16, &Block)> {
+        let entry = self.entries[offset_in_page(pc) / 2].wrapping_sub(1);
+        self.blocks.get(usize::from(entry)).map(|block| (entry, block))
+    }
+
+    #[inline(always)]
+    pub(crate) fn block(&self, number: u16) -> Option<&Block> {
+        self.blocks.get(usize::from(number))
+    }
+
+    /// The instructions of a block.
+    #[inline(always)]
+    pub(crate) fn insns(&self, block: &Block) -> &[Insn] {
+        self.insns.get(block.first as usize..(block.first + block.count) as usize).unwrap_or(&[])
+    }
+
+    fn clear(&mut self) {
+        self.entries.fill(0);
+        self.blocks.clear();
+        self.insns.clear();
+        self.covered.fill(0);
+    }
+
+    /// Decodes the block that begins at `offset`.
+    fn decode(&mut self, bytes: &FrameBytes, offset: usize) {
+        if self.insns.len() + BLOCK_MAX > PAGE_MAX {
+            self.clear();
+        }
+        let block = Decoder { bytes, insns: &mut self.insns, offset, compressed: 0 }.block();
+        for parcel in usize::from(block.start) / 2..usize::from(block.end) / 2 {
+            self.covered[parcel / 64] |= 1 << (parcel % 64);
+        }
+        self.blocks.push(block);
+        if let (Ok(entry), Some(slot)) = (u16::try_from(self.blocks.len()), self.entries.get_mut(offset / 2))
+        {
+            *slot = entry;
+        }
+    }
+
+    /// Whether some block was made from any of these bytes.
+    fn covers(&self, offset: usize, len: usize) -> bool {
+        let last = (offset + len - 1).min(PAGE_BYTES - 1) / 2;
+        (offset / 2..=last).any(|parcel| self.covered[parcel / 64] >> (parcel % 64) & 1 != 0)
+    }
+}
+
+/// Decodes one block onto the end of `insns`.
+struct Decoder<'a> {
+    bytes: &'a FrameBytes,
+    insns: &'a mut Vec<Insn>,
+    offset: usize,
+    compressed: u64,
+}
+
+impl Decoder<'_> {
+    fn block(mut self) -> Block {
+        let (first, start) = (self.insns.len(), self.offset);
+        let mut count = 0;
+        while count < BLOCK_MAX && self.offset < PAGE_BYTES {
+            let insn = self.next(count);
+            self.insns.push(insn);
+            count += 1;
+            if ends_block(insn.op) {
+                break;
+            }
+        }
+        Block {
+            first: index(first),
+            count: index(count),
+            start: page_offset(start),
+            end: page_offset(self.offset),
+            compressed: self.compressed,
+        }
+    }
+
+    /// The instruction at the current offset, as the executor wants it.
+    fn next(&mut self, number: usize) -> Insn {
+        let low = self.parcel(self.offset);
+        let high = self.parcel(self.offset + 2);
+        let (insn, length) = match (Length::of(low.unwrap_or(0)), high) {
+            (Length::Full, None) => (Insn::plain(Op::CrossesPage), Length::Compressed),
+            _ => decode(u32::from(low.unwrap_or(0)) | u32::from(high.unwrap_or(0)) << 16),
+        };
+        let prepared = prepare(insn, self.offset);
+        if length == Length::Compressed {
+            self.compressed |= 1 << number;
+            self.offset += 2;
+        } else {
+            self.offset += 4;
+        }
+        prepared
+    }
+
+    fn parcel(&self, offset: usize) -> Option<u16> {
+        self.bytes.as_chunks().0.get(offset / 2).map(|&parcel| u16::from_le_bytes(parcel))
+    }
+}
+
+/// The form in which the executor wants an instruction that stands at `offset` of its page: writes to
+/// `x0` go to the sink or make it a NOP, and what is relative to `pc` becomes relative to the page.
+pub(crate) fn prepare(insn: Insn, offset: usize) -> Insn {
+    use crate::insn::Format;
+    let insn = insn.with_sink();
+    let relative = matches!(insn.op.format(), Format::Branch | Format::Jump) || insn.op == Op::Auipc;
+    // The offset is below 4096. A branch or jump reaches at most 1 MiB, and the low twelve bits of
+    // AUIPC's immediate are zero, so this cannot overflow.
+    let imm = if relative { insn.imm.wrapping_add(i32::from(page_offset(offset))) } else { insn.imm };
+    let computes = matches!(insn.op.format(), Format::Upper | Format::Immediate | Format::Register)
+        || matches!(insn.op.format(), Format::Shift | Format::ShiftWord);
+    if computes && insn.rd == SINK && insn.op != Op::Tracepoint {
+        Insn::plain(Op::Nop)
+    } else {
+        Insn { imm, ..insn }
+    }
+}
+
+/// Instructions behind which nothing can be said about what comes next.
+const fn ends_block(op: Op) -> bool {
+    matches!(
+        op,
+        Op::Jal
+            | Op::Jalr
+            | Op::Ecall
+            | Op::Ebreak
+            | Op::Mret
+            | Op::Sret
+            | Op::Wfi
+            | Op::Illegal
+            | Op::CrossesPage
+    )
+}
+
+fn index(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+/// An offset in a page, its end included.
+fn page_offset(offset: usize) -> u16 {
+    u16::try_from(offset).unwrap_or(u16::MAX)
+}
+
+/// What a store did to decoded instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overwritten {
+    /// Nothing: no block was made from these bytes.
+    Nothing,
+    /// Blocks were dropped.
+    Blocks,
+    /// Nothing, and the page has been written so often that it counts as data from now on.
+    BecameData,
+}
+
+/// The decoded pages.
+#[derive(Debug, Default)]
+pub(crate) struct CodeCache {
+    pages: Vec<Page>,
+    /// For each frame the number of its page, plus one.
+    by_frame: Vec<PageNumber>,
+}
+
+impl CodeCache {
+    pub(crate) fn new(frames: usize) -> Self {
+        Self { pages: Vec::new(), by_frame: vec![0; frames] }
+    }
+
+    #[inline(always)]
+    pub(crate) fn page(&self, number: PageNumber) -> Option<&Page> {
+        self.pages.get(number as usize)
+    }
+
+    /// Whether there is no room for another page; then [`CodeCache::clear`] comes first.
+    pub(crate) fn is_full(&self) -> bool {
+        self.pages.len() >= PAGES_MAX
+    }
+
+    /// Forgets everything; returns the frames that held code.
+    pub(crate) fn clear(&mut self) -> Vec<FrameIndex> {
+        self.by_frame.fill(0);
+        core::mem::take(&mut self.pages).into_iter().map(|page| page.frame).collect()
+    }
+
+    /// The number of the page of `frame`, which is new and empty if there was none.
+    pub(crate) fn page_of(&mut self, frame: FrameIndex) -> PageNumber {
+        let next = index(self.pages.len());
+        let Some(slot) = self.by_frame.get_mut(frame as usize) else { return 0 };
+        if *slot == 0 {
+            self.pages.push(Page::new(frame));
+            *slot = next + 1;
+        }
+        *slot - 1
+    }
+
+    /// Whether `frame` has a page.
+    pub(crate) fn holds(&self, frame: FrameIndex) -> bool {
+        self.by_frame.get(frame as usize).is_some_and(|&number| number != 0)
+    }
+
+    /// Whether a block begins at `offset` of a page.
+    pub(crate) fn has_block(&self, number: PageNumber, offset: usize) -> bool {
+        self.page(number).is_some_and(|page| page.block_at(offset as u64).is_some())
+    }
+
+    /// The length of an instruction in a block.
+    pub(crate) fn length_at(&self, page: PageNumber, block: u16, index: usize) -> Length {
+        let block = self.page(page).and_then(|page| page.block(block));
+        block.map_or(Length::Full, |block| block.length_of(index))
+    }
+
+    /// Decodes the block at `offset` of a page.
+    pub(crate) fn decode(&mut self, number: PageNumber, bytes: &FrameBytes, offset: usize) {
+        if let Some(page) = self.pages.get_mut(number as usize) {
+            page.stores = 0;
+            page.decode(bytes, offset);
+        }
+    }
+
+    /// The contents of `frame` are others now.
+    pub(crate) fn drop_page(&mut self, frame: FrameIndex) {
+        let number = self.by_frame.get(frame as usize).copied().unwrap_or(0);
+        if let Some(page) = number.checked_sub(1).and_then(|number| self.pages.get_mut(number as usize)) {
+            page.clear();
+        }
+    }
+
+    /// `len` bytes at `offset` of `frame` have been written.
+    pub(crate) fn overwritten(&mut self, frame: FrameIndex, offset: usize, len: usize) -> Overwritten {
+        let number = self.by_frame.get(frame as usize).copied().unwrap_or(0);
+        let Some(page) = number.checked_sub(1).and_then(|number| self.pages.get_mut(number as usize)) else {
+            return Overwritten::Nothing;
+        };
+        if page.covers(offset, len) {
+            page.clear();
+            return Overwritten::Blocks;
+        }
+        page.stores += 1;
+        if page.blocks.is_empty() && page.stores >= STORES_TO_DATA {
+            Overwritten::BecameData
+        } else {
+            Overwritten::Nothing
+        }
+    }
+}

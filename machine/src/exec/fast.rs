@@ -1,0 +1,326 @@
+//! The fast path: runs decoded blocks until something needs more than registers and memory that is
+//! at hand.
+//!
+//! It knows no traps, no devices and no observer. Whatever it cannot do at once (a page that is not
+//! in the TLB, a CSR, a system instruction) it leaves untouched and hands back; the slow path then
+//! does that one instruction completely.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::cast_lossless,
+    reason = "two's complement arithmetic on registers is what this file is about"
+)]
+
+use super::arithmetic as alu;
+use crate::{
+    code::{Block, CodeCache, PageNumber},
+    insn::{Insn, Op},
+    mmu::tlb::{self, Array, Set},
+    ram::FrameBytes,
+    registers::Registers,
+};
+
+/// What the fast path works on.
+pub(super) struct Fast<'a> {
+    pub(super) x: &'a mut Registers,
+    pub(super) frames: &'a mut [FrameBytes],
+    pub(super) code: &'a CodeCache,
+    pub(super) fetch: &'a Set,
+    pub(super) data: &'a Set,
+}
+
+/// An instruction inside a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) page: PageNumber,
+    /// The address of the page.
+    pub(super) va: u64,
+    pub(super) block: u16,
+    pub(super) index: usize,
+}
+
+/// Why the fast path ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The allowed number of instructions has been executed.
+    Budget,
+    /// Nothing is decoded at `pc`, or it is not known where its page is.
+    NotDecoded,
+    /// This instruction needs the slow path.
+    Slow(Insn, Place),
+}
+
+/// How far it came.
+pub(super) struct Progress {
+    /// Address of the next instruction.
+    pub(super) pc: u64,
+    /// Of the allowed instructions, those not executed.
+    pub(super) left: u64,
+    pub(super) stop: Stop,
+}
+
+/// How a run through a block ended.
+enum Leave {
+    /// Behind the last instruction that was allowed.
+    End,
+    /// By a jump to this address; so many instructions are done.
+    Jump(u64, usize),
+    /// Before the instruction of this index.
+    Slow(usize),
+}
+
+/// What became of one instruction on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Single {
+    /// It is done; the address of the next one.
+    Done(u64),
+    /// It needs the slow path.
+    Slow,
+}
+
+impl Fast<'_> {
+    /// Executes one instruction that stands in the page at `page_va`; `end` is the address behind it.
+    #[inline(never)]
+    pub(super) fn single(&mut self, insn: Insn, page_va: u64, end: u64) -> Single {
+        match self.block(&[insn], page_va, end) {
+            Leave::End => Single::Done(end),
+            Leave::Jump(target, _) => Single::Done(target),
+            Leave::Slow(_) => Single::Slow,
+        }
+    }
+
+    /// Executes from `pc`, or behind an instruction inside a block, at most `left` instructions.
+    pub(super) fn run(&mut self, mut pc: u64, mut left: u64, mut resume: Option<Place>) -> Progress {
+        let code = self.code;
+        loop {
+            let entry = match resume {
+                Some(place) => tlb::Entry { tag: place.va, frame: place.page },
+                None => self.fetch.fetch[tlb::slot(pc)],
+            };
+            let page_va = pc & !0xfff;
+            let page = match code.page(entry.frame) {
+                Some(page) if resume.is_some() || entry.tag == page_va => page,
+                _ => return Progress { pc, left, stop: Stop::NotDecoded },
+            };
+            let page_va = entry.tag;
+            loop {
+                let found = match resume {
+                    Some(place) => page.block(place.block).map(|block| (place.block, block)),
+                    None => page.block_at(pc),
+                };
+                let Some((number, block)) = found else {
+                    return Progress { pc, left, stop: Stop::NotDecoded };
+                };
+                let from = resume.take().map_or(0, |place| place.index + 1);
+                let insns = page.insns(block).get(from..).unwrap_or(&[]);
+                let allowed = insns.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                let end = page_va.wrapping_add(block.end.into());
+                match self.block(insns.get(..allowed).unwrap_or(&[]), page_va, end) {
+                    Leave::Jump(target, done) => {
+                        left -= done as u64;
+                        pc = target;
+                    }
+                    Leave::End => {
+                        left -= allowed as u64;
+                        pc =
+                            if allowed < insns.len() { address(page_va, block, from + allowed) } else { end };
+                    }
+                    Leave::Slow(done) => {
+                        let index = from + done;
+                        let place = Place { page: entry.frame, va: page_va, block: number, index };
+                        let stop = Stop::Slow(insns[done], place);
+                        return Progress {
+                            pc: address(page_va, block, index),
+                            left: left - done as u64,
+                            stop,
+                        };
+                    }
+                }
+                if left == 0 {
+                    return Progress { pc, left, stop: Stop::Budget };
+                }
+                if pc & !0xfff != page_va {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Runs through `insns`, which stand in the page at `page_va`; `end` is the address behind the
+    /// whole block. What is relative to `pc` was made relative to the page when it was decoded.
+    #[inline(always)]
+    #[allow(clippy::too_many_lines, reason = "one line for each instruction")]
+    fn block(&mut self, insns: &[Insn], page_va: u64, end: u64) -> Leave {
+        let x = &mut *self.x;
+        let frames = &mut *self.frames;
+        let (loads, stores) = (&*self.data.load, &*self.data.store);
+
+        macro_rules! load {
+            ($insn:ident, $at:ident, $unsigned:ty, $kind:ty) => {{
+                let va = x[$insn.rs1].wrapping_add(extend($insn.imm));
+                match load(loads, frames, va) {
+                    Some(bytes) => x[$insn.rd] = <$unsigned>::from_le_bytes(bytes) as $kind as u64,
+                    None => return Leave::Slow($at),
+                }
+            }};
+        }
+        macro_rules! store {
+            ($insn:ident, $at:ident, $unsigned:ty) => {{
+                let va = x[$insn.rs1].wrapping_add(extend($insn.imm));
+                let bytes = (x[$insn.rs2] as $unsigned).to_le_bytes();
+                if !store(stores, frames, va, bytes) {
+                    return Leave::Slow($at);
+                }
+            }};
+        }
+        macro_rules! branch {
+            ($insn:ident, $at:ident, $taken:expr) => {
+                if $taken {
+                    return Leave::Jump(page_va.wrapping_add(extend($insn.imm)), $at + 1);
+                }
+            };
+        }
+        macro_rules! immediate {
+            ($insn:ident, $f:expr) => {
+                x[$insn.rd] = $f(x[$insn.rs1], extend($insn.imm))
+            };
+        }
+        macro_rules! register {
+            ($insn:ident, $f:expr) => {
+                x[$insn.rd] = $f(x[$insn.rs1], x[$insn.rs2])
+            };
+        }
+
+        for (at, insn) in insns.iter().enumerate() {
+            match insn.op {
+                Op::Lb => load!(insn, at, u8, i8),
+                Op::Lh => load!(insn, at, u16, i16),
+                Op::Lw => load!(insn, at, u32, i32),
+                Op::Ld => load!(insn, at, u64, u64),
+                Op::Lbu => load!(insn, at, u8, u8),
+                Op::Lhu => load!(insn, at, u16, u16),
+                Op::Lwu => load!(insn, at, u32, u32),
+                Op::Sb => store!(insn, at, u8),
+                Op::Sh => store!(insn, at, u16),
+                Op::Sw => store!(insn, at, u32),
+                Op::Sd => store!(insn, at, u64),
+
+                Op::Beq => branch!(insn, at, x[insn.rs1] == x[insn.rs2]),
+                Op::Bne => branch!(insn, at, x[insn.rs1] != x[insn.rs2]),
+                Op::Blt => branch!(insn, at, (x[insn.rs1] as i64) < x[insn.rs2] as i64),
+                Op::Bge => branch!(insn, at, x[insn.rs1] as i64 >= x[insn.rs2] as i64),
+                Op::Bltu => branch!(insn, at, x[insn.rs1] < x[insn.rs2]),
+                Op::Bgeu => branch!(insn, at, x[insn.rs1] >= x[insn.rs2]),
+                Op::Jal => {
+                    x[insn.rd] = end;
+                    return Leave::Jump(page_va.wrapping_add(extend(insn.imm)), at + 1);
+                }
+                Op::Jalr => {
+                    let target = x[insn.rs1].wrapping_add(extend(insn.imm)) & !1;
+                    x[insn.rd] = end;
+                    return Leave::Jump(target, at + 1);
+                }
+                Op::Lui => x[insn.rd] = extend(insn.imm),
+                Op::Auipc => x[insn.rd] = page_va.wrapping_add(extend(insn.imm)),
+
+                Op::Addi => immediate!(insn, u64::wrapping_add),
+                Op::Slti => immediate!(insn, alu::slt),
+                Op::Sltiu => immediate!(insn, alu::sltu),
+                Op::Xori => immediate!(insn, |a, b| a ^ b),
+                Op::Ori => immediate!(insn, |a, b| a | b),
+                Op::Andi => immediate!(insn, |a, b| a & b),
+                Op::Slli => immediate!(insn, alu::sll),
+                Op::Srli => immediate!(insn, alu::srl),
+                Op::Srai => immediate!(insn, alu::sra),
+                Op::Addiw => immediate!(insn, alu::addw),
+                Op::Slliw => immediate!(insn, alu::sllw),
+                Op::Srliw => immediate!(insn, alu::srlw),
+                Op::Sraiw => immediate!(insn, alu::sraw),
+
+                Op::Add => register!(insn, u64::wrapping_add),
+                Op::Sub => register!(insn, u64::wrapping_sub),
+                Op::Sll => register!(insn, alu::sll),
+                Op::Slt => register!(insn, alu::slt),
+                Op::Sltu => register!(insn, alu::sltu),
+                Op::Xor => register!(insn, |a, b| a ^ b),
+                Op::Srl => register!(insn, alu::srl),
+                Op::Sra => register!(insn, alu::sra),
+                Op::Or => register!(insn, |a, b| a | b),
+                Op::And => register!(insn, |a, b| a & b),
+                Op::Addw => register!(insn, alu::addw),
+                Op::Subw => register!(insn, alu::subw),
+                Op::Sllw => register!(insn, alu::sllw),
+                Op::Srlw => register!(insn, alu::srlw),
+                Op::Sraw => register!(insn, alu::sraw),
+                Op::Mul => register!(insn, u64::wrapping_mul),
+                Op::Mulh => register!(insn, alu::mulh),
+                Op::Mulhsu => register!(insn, alu::mulhsu),
+                Op::Mulhu => register!(insn, alu::mulhu),
+                Op::Div => register!(insn, alu::div),
+                Op::Divu => register!(insn, alu::divu),
+                Op::Rem => register!(insn, alu::rem),
+                Op::Remu => register!(insn, alu::remu),
+                Op::Mulw => register!(insn, alu::mulw),
+                Op::Divw => register!(insn, alu::divw),
+                Op::Divuw => register!(insn, alu::divuw),
+                Op::Remw => register!(insn, alu::remw),
+                Op::Remuw => register!(insn, alu::remuw),
+
+                // One hart, devices that act inside an access, and code that is dropped when it
+                // changes: all of memory is always in order.
+                Op::Nop | Op::Fence | Op::FenceI => {}
+                _ => return Leave::Slow(at),
+            }
+        }
+        Leave::End
+    }
+}
+
+/// The address of instruction `index` of a block in the page at `page_va`.
+fn address(page_va: u64, block: &Block, index: usize) -> u64 {
+    page_va.wrapping_add(block.offset_of(index))
+}
+
+/// Sign-extends an immediate.
+#[inline(always)]
+fn extend(imm: i32) -> u64 {
+    i64::from(imm) as u64
+}
+
+/// The address with its page and the bits that must be zero in an aligned access of `N` bytes: equal
+/// to the tag of a TLB entry only where both are right.
+#[inline(always)]
+fn tag_of<const N: usize>(va: u64) -> u64 {
+    va & (!0xfff | (N as u64 - 1))
+}
+
+/// The offset in the page of an aligned access of `N` bytes.
+#[inline(always)]
+fn offset_of<const N: usize>(va: u64) -> usize {
+    va as usize & (0xfff & !(N - 1))
+}
+
+#[inline(always)]
+fn load<const N: usize>(tlb: &Array, frames: &[FrameBytes], va: u64) -> Option<[u8; N]> {
+    let entry = tlb[tlb::slot(va)];
+    if entry.tag != tag_of::<N>(va) {
+        return None;
+    }
+    let frame = frames.get(entry.frame as usize)?;
+    frame[offset_of::<N>(va)..].first_chunk().copied()
+}
+
+#[inline(always)]
+fn store<const N: usize>(tlb: &Array, frames: &mut [FrameBytes], va: u64, bytes: [u8; N]) -> bool {
+    let entry = tlb[tlb::slot(va)];
+    if entry.tag != tag_of::<N>(va) {
+        return false;
+    }
+    let Some(frame) = frames.get_mut(entry.frame as usize) else { return false };
+    match frame[offset_of::<N>(va)..].first_chunk_mut() {
+        Some(slot) => *slot = bytes,
+        None => return false,
+    }
+    true
+}

@@ -1,0 +1,176 @@
+//! Execution: the fast path through decoded blocks, and a slow path that can do everything.
+
+mod arithmetic;
+mod atomic;
+mod fast;
+mod fetch;
+mod memory;
+mod system;
+
+use faultline_abi::{PhysAddr, VirtAddr};
+
+use self::fast::{Fast, Stop};
+use crate::{
+    bus::{Devices, ExitCode},
+    clock::Clock,
+    code::CodeCache,
+    hart::Hart,
+    insn::{Format, Insn, Length, Op},
+    mmu::{Walk, tables::Tables, tlb::Tlb},
+    observer::{Context, Observer, TrapInfo},
+    ram::Ram,
+    trap::{Cause, Exception},
+};
+
+/// Everything that the harts share.
+#[derive(Debug)]
+pub(crate) struct System<D> {
+    pub(crate) ram: Ram,
+    pub(crate) devices: D,
+    pub(crate) code: CodeCache,
+    pub(crate) tables: Tables,
+    pub(crate) clock: Clock,
+    pub(crate) exit: Option<ExitCode>,
+    pub(crate) tohost: Option<PhysAddr>,
+}
+
+/// A hart at work.
+pub(crate) struct Cpu<'a, D, O> {
+    pub(crate) hart: &'a mut Hart,
+    pub(crate) tlb: &'a mut Tlb,
+    pub(crate) system: &'a mut System<D>,
+    pub(crate) observer: &'a mut O,
+    /// The walk that the fault about to be raised comes from.
+    pub(crate) walk: Option<Walk>,
+}
+
+/// An instruction that cannot be completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    exception: Exception,
+    tval: u64,
+}
+
+/// How to go on behind a completed instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    /// With the next one: nothing that execution depends on has changed.
+    Next,
+    /// With the next one, after looking again at interrupts, translations and decoded code.
+    Look,
+    /// Where the instruction has set `pc`, after looking again.
+    Jump,
+}
+
+impl<D: Devices, O: Observer> Cpu<'_, D, O> {
+    /// Makes at least one step and at most `left`, which must not be zero. Returns early where
+    /// interrupts may have changed or the observer wants to stop.
+    pub(crate) fn advance(&mut self, mut left: u64) {
+        let mut resume = None;
+        loop {
+            let progress = self.fast(left, resume.take());
+            self.system.clock.instret += left - progress.left;
+            (self.hart.pc, left) = (progress.pc, progress.left);
+            match progress.stop {
+                Stop::Budget => return,
+                Stop::NotDecoded => match self.decode_at_pc() {
+                    // What the fetch reported belongs to the instruction that was fetched.
+                    Ok(fetch::Fetched::Decoded) if self.wants_stop() => left = 1,
+                    Ok(fetch::Fetched::Decoded) => {}
+                    Ok(fetch::Fetched::Executed) => return,
+                    Err(fault) => return self.raise(fault),
+                },
+                Stop::Slow(insn, place) => {
+                    let length = self.system.code.length_at(place.page, place.block, place.index);
+                    match self.slow(insn, length) {
+                        Ok(Flow::Next) if left > 1 && !self.wants_stop() => {
+                            left -= 1;
+                            resume = Some(place);
+                        }
+                        Ok(_) => return,
+                        Err(fault) => return self.raise(fault),
+                    }
+                }
+            }
+        }
+    }
+
+    fn fast(&mut self, left: u64, resume: Option<fast::Place>) -> fast::Progress {
+        let fetch = self.tlb.select(self.hart.context(&self.hart.fetch_rules()));
+        let data = self.tlb.select(self.hart.context(&self.hart.data_rules()));
+        let mut fast = Fast {
+            x: &mut self.hart.x,
+            frames: self.system.ram.all_frames(),
+            code: &self.system.code,
+            fetch: self.tlb.set(fetch),
+            data: self.tlb.set(data),
+        };
+        fast.run(self.hart.pc, left, resume)
+    }
+
+    /// Executes the instruction at `pc` completely, whatever it is but plain arithmetic.
+    fn slow(&mut self, insn: Insn, length: Length) -> Result<Flow, Fault> {
+        let flow = match insn.op.format() {
+            Format::Load => self.execute_load(insn),
+            Format::Store => self.execute_store(insn),
+            Format::Atomic | Format::LoadReserved => self.execute_atomic(insn),
+            Format::Csr | Format::CsrImmediate => self.execute_csr(insn),
+            _ if insn.op == Op::CrossesPage => return self.execute_uncached().map(|()| Flow::Jump),
+            _ => self.execute_system(insn),
+        }?;
+        self.retire(flow, length);
+        Ok(flow)
+    }
+
+    fn retire(&mut self, flow: Flow, length: Length) {
+        if flow != Flow::Jump {
+            self.hart.pc = self.hart.pc.wrapping_add(length.bytes());
+        }
+        self.system.clock.instret += 1;
+    }
+
+    fn wants_stop(&self) -> bool {
+        O::ACTIVE && self.observer.stop()
+    }
+
+    /// Where the current instruction stands in the run.
+    fn context(&self) -> Context {
+        Context {
+            instret: self.system.clock.instret,
+            step: self.system.clock.step(),
+            hart: self.hart.id,
+            mode: self.hart.mode,
+            pc: VirtAddr::new(self.hart.pc),
+        }
+    }
+
+    fn raise(&mut self, fault: Fault) {
+        self.trap(Cause::Exception(fault.exception), fault.tval);
+        self.walk = None;
+    }
+
+    /// Takes a trap: one step.
+    pub(crate) fn trap(&mut self, cause: Cause, tval: u64) {
+        let handler = self.hart.handler(cause);
+        if O::ACTIVE {
+            let trap = TrapInfo {
+                cause,
+                tval,
+                epc: VirtAddr::new(self.hart.pc),
+                satp: self.hart.csrs.satp,
+                to: handler,
+                walk: self.walk.as_ref(),
+            };
+            self.observer.trap(&self.context(), &trap);
+        }
+        self.hart.take_trap(cause, handler, tval, self.hart.pc);
+        self.system.clock.traps += 1;
+    }
+}
+
+impl<D: Devices> System<D> {
+    /// `mtime` as the guest sees it.
+    pub(crate) fn mtime(&self) -> u64 {
+        self.clock.mtime(self.devices.time_offset())
+    }
+}

@@ -1,0 +1,159 @@
+//! Cached translations, from a virtual page straight to a frame.
+//!
+//! They are a cache and nothing else: whatever would make one of them differ from a fresh walk drops
+//! it at once (a store to a page table, a write to `satp` or PMP). So they never change what the
+//! guest sees, a keyframe need not keep them, and `sfence.vma` has nothing left to do.
+//!
+//! Translations depend on more than the page: on the tables, the privilege, SUM and MXR. There is one
+//! small direct-mapped TLB for each such [`Context`], so that changing between kernel and user flushes
+//! nothing.
+
+use faultline_abi::sv39::Access;
+
+use crate::{hart::Privilege, ram::FrameIndex};
+
+/// Entries of each direct-mapped array.
+const ENTRIES: usize = 256;
+/// Contexts remembered at a time.
+const CONTEXTS: usize = 8;
+/// A tag that no address has.
+const NO_TAG: u64 = u64::MAX;
+
+/// What a translation depends on beside the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Context {
+    /// `satp` without the ASID; 0 where addresses are physical.
+    pub(crate) tables: u64,
+    pub(crate) privilege: Privilege,
+    pub(crate) sum: bool,
+    pub(crate) mxr: bool,
+}
+
+/// A page and the frame behind it. Fetches keep the decoded page instead of the frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// The address of the page.
+    pub(crate) tag: u64,
+    pub(crate) frame: FrameIndex,
+}
+
+const EMPTY: Entry = Entry { tag: NO_TAG, frame: 0 };
+
+/// The entry of the array that may hold the page of `va`.
+#[inline(always)]
+pub(crate) const fn slot(va: u64) -> usize {
+    (va >> 12) as usize & (ENTRIES - 1)
+}
+
+/// A direct-mapped array.
+pub(crate) type Array = [Entry; ENTRIES];
+
+/// The translations of one context.
+#[derive(Debug)]
+pub(crate) struct Set {
+    context: Option<Context>,
+    pub(crate) fetch: Box<Array>,
+    pub(crate) load: Box<Array>,
+    pub(crate) store: Box<Array>,
+}
+
+impl Set {
+    fn new() -> Self {
+        let array = || Box::new([EMPTY; ENTRIES]);
+        Self { context: None, fetch: array(), load: array(), store: array() }
+    }
+
+    fn array(&mut self, access: Access) -> &mut Array {
+        match access {
+            Access::Fetch => &mut self.fetch,
+            Access::Load => &mut self.load,
+            Access::Store => &mut self.store,
+        }
+    }
+
+    fn drop_page(&mut self, page: u64) {
+        for access in [Access::Fetch, Access::Load, Access::Store] {
+            let entry = &mut self.array(access)[slot(page)];
+            if entry.tag == page {
+                *entry = EMPTY;
+            }
+        }
+    }
+}
+
+/// The cached translations of one hart.
+#[derive(Debug)]
+pub(crate) struct Tlb {
+    sets: Vec<Set>,
+    /// The set that is given up when another context needs one.
+    oldest: usize,
+}
+
+impl Tlb {
+    pub(crate) fn new() -> Self {
+        Self { sets: (0..CONTEXTS).map(|_| Set::new()).collect(), oldest: 0 }
+    }
+
+    /// The number of the set of `context`, which is emptied first where it belonged to another.
+    pub(crate) fn select(&mut self, context: Context) -> usize {
+        let held = self.sets.iter().position(|set| set.context == Some(context));
+        held.unwrap_or_else(|| self.replace(context))
+    }
+
+    fn replace(&mut self, context: Context) -> usize {
+        let free = self.sets.iter().position(|set| set.context.is_none());
+        let number = free.unwrap_or(self.oldest);
+        self.oldest = (number + 1) % CONTEXTS;
+        let set = &mut self.sets[number];
+        set.context = Some(context);
+        for access in [Access::Fetch, Access::Load, Access::Store] {
+            set.array(access).fill(EMPTY);
+        }
+        number
+    }
+
+    /// A set by the number that [`Tlb::select`] gave.
+    #[inline]
+    pub(crate) fn set(&self, number: usize) -> &Set {
+        &self.sets[number]
+    }
+
+    pub(crate) fn fill(&mut self, context: Context, access: Access, va: u64, frame: FrameIndex) {
+        let number = self.select(context);
+        let tag = va & !0xfff;
+        self.sets[number].array(access)[slot(va)] = Entry { tag, frame };
+    }
+
+    /// Forgets everything.
+    pub(crate) fn drop_all(&mut self) {
+        for set in &mut self.sets {
+            set.context = None;
+        }
+    }
+
+    /// Forgets what is known about the page at `va`, in every context.
+    pub(crate) fn drop_page(&mut self, va: u64) {
+        for set in self.live_sets() {
+            set.drop_page(va & !0xfff);
+        }
+    }
+
+    /// Forgets which pages may be written: something now depends on the contents of a frame, or a
+    /// keyframe has made every frame clean.
+    pub(crate) fn drop_stores(&mut self) {
+        for set in self.live_sets() {
+            set.store.fill(EMPTY);
+        }
+    }
+
+    /// Forgets where instructions are.
+    pub(crate) fn drop_fetches(&mut self) {
+        for set in self.live_sets() {
+            set.fetch.fill(EMPTY);
+        }
+    }
+
+    fn live_sets(&mut self) -> impl Iterator<Item = &mut Set> {
+        self.sets.iter_mut().filter(|set| set.context.is_some())
+    }
+}
