@@ -28,9 +28,9 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let boot = boot(options)?;
     let qemu = qemu::ensure()?;
     guest::build()?;
-    let boot = boot(options)?;
     if options.trace {
         return trace(&boot, Duration::from_secs(options.limit));
     }
