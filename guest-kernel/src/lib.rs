@@ -12,7 +12,7 @@
 //! | [`elf_file`], [`program_file`] | programs, checked |
 //! | [`options`] | what the user may switch at boot |
 //! | `system::{kernel, process, trap, syscall}` | the kernel itself: run a program, take its trap, serve it |
-//! | `system::{boot, board, console, disk, kernel_space}` | from reset to the first program; devices |
+//! | `system::{boot, console, disk, kernel_space}` | from reset to the first program; devices |
 //! | [`arch`] | all assembly, and every `unsafe` outside the frame code |
 //!
 //! Everything up to `options` is plain logic and runs in unit tests on the host; the rest needs the

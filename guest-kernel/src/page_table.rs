@@ -177,7 +177,8 @@ impl Sweep<'_> {
                 return;
             }
         }
-        drop(table.take(index, self.pool, self.owner));
+        // SAFETY: in a `PageTable` only `map_kernel_page` does not count, and it takes no frame of the pool.
+        drop(unsafe { table.take(index, self.pool, self.owner) });
     }
 }
 

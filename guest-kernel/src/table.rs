@@ -80,14 +80,16 @@ impl Table {
 
     /// Clears the entry; the frame that it owned, if any.
     ///
-    /// Only for tables all of whose leaves were made by [`Table::map`], or map memory outside the pool.
-    pub(crate) fn take(&mut self, index: usize, pool: &FramePool, owner: Pid) -> Option<Frame> {
+    /// # Safety
+    /// The entry was made by [`Table::map`], points at a table, or maps memory outside the pool: not
+    /// by [`Table::map_uncounted`] for a frame of the pool.
+    pub(crate) unsafe fn take(&mut self, index: usize, pool: &FramePool, owner: Pid) -> Option<Frame> {
         let pte = self.entry(index);
         self.0[index] = Pte::INVALID.raw();
         if !pte.is_valid() {
             return None;
         }
-        // SAFETY: the entry was valid, so it held the reference that `map` gave up, and it is gone now.
+        // SAFETY: the entry held the reference that was given up for it, and is gone now.
         unsafe { pool.adopt(pte.ppn(), owner) }
     }
 

@@ -12,7 +12,7 @@ use faultline_abi::{
 };
 
 use crate::{
-    arch::{ImageLayout, activate},
+    arch::{Board, ImageLayout},
     frame::FramePool,
     memlayout::TRAMPOLINE,
     pid::Pid,
@@ -26,25 +26,20 @@ pub struct KernelSpace {
 }
 
 impl KernelSpace {
-    /// A table for a board whose DRAM ends at `memory_end` and whose console is at `uart`.
+    /// The table for `board`.
     ///
     /// # Panics
     /// Where memory is used up: nothing can run then.
     #[must_use]
-    pub fn new(pool: &FramePool, image: &ImageLayout, memory_end: PhysAddr, uart: PhysAddr) -> Self {
+    pub fn new(board: &Board) -> Self {
+        let pool = &board.frames;
         let root = TableFrame::allocate(pool, Pid::KERNEL).expect("memory for the kernel's page table");
         let mut space = Self { root, pool: pool.clone() };
-        space.map_devices(uart);
-        space.map_memory(image, memory_end);
-        let (trampoline, next) = (image.trampoline.page(), PteFlags::R | PteFlags::X);
-        space.map_leaf(TRAMPOLINE, 0, trampoline, next | PteFlags::A);
+        space.map_devices(board.uart_registers());
+        space.map_memory(&board.image, board.memory_end);
+        let flags = PteFlags::R | PteFlags::X | PteFlags::A;
+        space.map_leaf(TRAMPOLINE, 0, board.image.trampoline.page(), flags);
         space
-    }
-
-    /// Translates with this table from now on.
-    pub fn activate(&self) {
-        // SAFETY: `new` mapped the kernel's image, stack included, and all memory to itself.
-        unsafe { activate(self.root()) };
     }
 
     /// The frame of the root table.

@@ -1,6 +1,5 @@
 //! The kernel itself: boot, run programs, take their traps, serve their system calls.
 
-pub mod board;
 pub mod boot;
 pub mod console;
 pub mod disk;

@@ -17,7 +17,7 @@ pub type BlockDevice = VirtIOBlk<DirectMemory, MmioTransport<'static>>;
 ///
 /// # Safety
 /// Each slot is a virtio-mmio device, mapped, that nobody else drives.
-pub unsafe fn find_disk(slots: &[(PhysAddr, usize)]) -> Option<BlockDevice> {
+pub(super) unsafe fn find_disk(slots: &[(PhysAddr, usize)]) -> Option<BlockDevice> {
     let transport = slots.iter().find_map(|&(base, size)| {
         let header = NonNull::new(base.get() as *mut _)?;
         // SAFETY: passed on to the caller.

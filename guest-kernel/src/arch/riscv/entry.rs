@@ -12,6 +12,7 @@ use core::arch::global_asm;
 
 use faultline_abi::PhysAddr;
 
+use super::Board;
 use crate::system::boot;
 
 global_asm!(
@@ -112,7 +113,8 @@ __timer_scratch:
 /// First Rust code, in S-mode on the kernel stack, with the device tree at `dtb`.
 #[unsafe(no_mangle)]
 extern "C" fn kmain(dtb: u64) -> ! {
-    boot::boot(PhysAddr::new(dtb))
+    // SAFETY: this is the beginning; the boot ROM put the device tree there.
+    boot::boot(unsafe { Board::take_over(PhysAddr::new(dtb)) })
 }
 
 /// The kernel faulted.

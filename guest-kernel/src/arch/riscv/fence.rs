@@ -2,15 +2,15 @@
 
 use core::arch::asm;
 
-use faultline_abi::{Ppn, VirtAddr, sv39::satp_sv39};
+use faultline_abi::{VirtAddr, sv39::satp_sv39};
 
-/// Translates with the table at `root` from now on.
-///
-/// # Safety
-/// The table maps the kernel's code, stack and data where they are.
-pub unsafe fn activate(root: Ppn) {
-    // SAFETY: passed on to the caller.
-    unsafe { asm!("sfence.vma", "csrw satp, {}", "sfence.vma", in(reg) satp_sv39(root)) };
+use crate::system::kernel_space::KernelSpace;
+
+/// Translates with the kernel's table from now on.
+pub fn activate(space: &KernelSpace) {
+    let satp = satp_sv39(space.root());
+    // SAFETY: a kernel space maps the kernel's code, stack, data and devices where they are.
+    unsafe { asm!("sfence.vma", "csrw satp, {}", "sfence.vma", in(reg) satp) };
 }
 
 /// Forgets what the hart knows about the page of `va`, in every address space.

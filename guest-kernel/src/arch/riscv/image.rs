@@ -23,7 +23,7 @@ pub struct ImageLayout {
 
 /// Where the linker put everything.
 #[must_use]
-pub fn image_layout() -> ImageLayout {
+pub(super) fn image_layout() -> ImageLayout {
     unsafe extern "C" {
         static __trampoline: u8;
         static __text_end: u8;
@@ -49,7 +49,7 @@ pub fn image_layout() -> ImageLayout {
 /// # Panics
 /// Where there is none: `start` is not below `end`.
 #[must_use]
-pub unsafe fn frame_pool(start: PhysAddr, end: PhysAddr) -> FramePool {
+pub(super) unsafe fn frame_pool(start: PhysAddr, end: PhysAddr) -> FramePool {
     assert!(board::DRAM_BASE < start.get() && start < end, "the board has too little memory");
     let (first, last) = (start.page(), end.page());
     let count = u32::try_from(last.get() - first.get()).expect("the board has less than 16 TiB");

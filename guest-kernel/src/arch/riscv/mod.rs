@@ -1,6 +1,6 @@
 //! RISC-V, on QEMU's `virt` board and machines like it.
 
-mod device_tree;
+mod board;
 mod disk;
 mod entry;
 mod fence;
@@ -12,11 +12,10 @@ mod trace;
 mod uart;
 mod user;
 
-pub use device_tree::DeviceTree;
-pub use disk::{BlockDevice, find_disk};
+pub use board::Board;
+pub use disk::BlockDevice;
 pub use fence::{activate, flush_all, flush_page};
-pub use heap::give_heap;
-pub use image::{ImageLayout, frame_pool, image_layout};
+pub use image::ImageLayout;
 pub use power::power_off;
 pub use timer::{clear_tick, start_timer};
 pub use trace::tracepoint;
