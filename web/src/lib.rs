@@ -1,1 +1,21 @@
-//! The page.
+//! The page: a worker runs the machine, a Yew application shows it.
+//!
+//! Everything that decides is pure and tested on the host: [`state`] folds the kernel's events into
+//! what is shown, [`episode`] groups them by page fault, [`layout`] turns both into geometry,
+//! [`model`] reduces what the worker reports, and [`engine`] is the worker's side without a browser.
+//! [`ui`] only draws. The page knows nothing about the machine but [`protocol`].
+
+pub mod card;
+
+pub mod engine;
+pub mod episode;
+pub mod layout;
+pub mod linked;
+pub mod model;
+pub mod protocol;
+pub mod snapshot;
+pub mod state;
+#[cfg(test)]
+mod testing;
+pub mod ui;
+pub mod words;

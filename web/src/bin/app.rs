@@ -1,13 +1,6 @@
 //! The page's entry point.
 
-use yew::prelude::*;
-
-#[function_component]
-fn App() -> Html {
-    html! { <main><h1>{ "Faultline" }</h1></main> }
-}
-
 fn main() {
     console_error_panic_hook::set_once();
-    yew::Renderer::<App>::new().render();
+    yew::Renderer::<faultline_web::ui::App>::new().render();
 }

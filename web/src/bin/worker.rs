@@ -1,18 +1,172 @@
-//! The worker's entry point: runs the machine, away from the page's thread.
+//! The worker's entry point: fetches, and runs the engine between messages, away from the page's
+//! thread.
 
-use js_sys::global;
+#![cfg_attr(not(target_arch = "wasm32"), allow(unused, reason = "on the host it is only checked"))]
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use faultline_abi::scenario::Image;
+use faultline_web::engine::{Engine, Fetched, Next};
+use faultline_web::protocol::{Command, Load, Progress, Stage, Update};
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
-use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, MessagePort, Response};
+
+/// Everything the worker holds.
+struct Worker {
+    scope: DedicatedWorkerGlobalScope,
+    /// A message to it comes back as soon as the commands that have arrived are done.
+    soon: MessagePort,
+    engine: RefCell<Option<Engine>>,
+    tick: RefCell<Option<Closure<dyn FnMut()>>>,
+    /// The timer that is set.
+    timer: Cell<Option<i32>>,
+    /// Counts what has been asked for, so that a slice of something older is ignored.
+    turn: Cell<u32>,
+}
 
 fn main() {
     console_error_panic_hook::set_once();
-    let scope: DedicatedWorkerGlobalScope = global().unchecked_into();
-    let reply = scope.clone();
-    let answer = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
-        // A closed page is the only reason this can fail, and then nobody listens.
-        let _ = reply.post_message(&message.data());
+    let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    let channel = MessageChannel::new().expect("every browser with workers has message channels");
+    let worker = Rc::new(Worker {
+        scope,
+        soon: channel.port1(),
+        engine: RefCell::new(None),
+        tick: RefCell::new(None),
+        timer: Cell::new(None),
+        turn: Cell::new(0),
     });
-    scope.set_onmessage(Some(answer.as_ref().unchecked_ref()));
-    answer.forget();
-    let _ = scope.post_message(&JsValue::from_str("ready"));
+    listen(&worker, &channel.port2());
+    worker.tell(&[Update::Ready]);
+}
+
+fn listen(worker: &Rc<Worker>, soon: &MessagePort) {
+    let (on_command, on_soon, on_timer) = (worker.clone(), worker.clone(), worker.clone());
+    let command = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
+        let text = message.data().as_string().unwrap_or_default();
+        match serde_json::from_str(&text) {
+            Ok(command) => on_command.command(command),
+            Err(error) => {
+                on_command.tell(&[Update::Failed(format!("The page asked for something unknown: {error}."))])
+            }
+        }
+    });
+    worker.scope.set_onmessage(Some(command.as_ref().unchecked_ref()));
+    command.forget();
+    let slice = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
+        on_soon.slice(message.data().as_f64());
+    });
+    soon.set_onmessage(Some(slice.as_ref().unchecked_ref()));
+    slice.forget();
+    let timer = Closure::<dyn FnMut()>::new(move || on_timer.slice(None));
+    worker.tick.replace(Some(timer));
+}
+
+impl Worker {
+    fn command(self: &Rc<Self>, command: Command) {
+        if let Command::Load(load) = command {
+            let worker = self.clone();
+            spawn_local(async move { worker.load(load).await });
+            return;
+        }
+        let updates = self.engine.borrow_mut().as_mut().map(|engine| engine.command(command));
+        self.tell(&updates.unwrap_or_default());
+        self.go_on();
+    }
+
+    async fn load(self: Rc<Self>, load: Load) {
+        let booted = match self.fetch_all(&load).await {
+            Ok(fetched) => Engine::boot(load, fetched),
+            Err(why) => Err(why),
+        };
+        match booted {
+            Ok((engine, updates)) => {
+                self.engine.replace(Some(engine));
+                self.tell(&updates);
+                self.go_on();
+            }
+            Err(why) => self.tell(&[Update::Failed(why)]),
+        }
+    }
+
+    /// Runs a slice; `turn` names the turn that asked for it.
+    fn slice(&self, turn: Option<f64>) {
+        if turn.is_some_and(|turn| turn != f64::from(self.turn.get())) {
+            return;
+        }
+        let updates = self.engine.borrow_mut().as_mut().map(Engine::slice);
+        self.tell(&updates.unwrap_or_default());
+        self.go_on();
+    }
+
+    /// Asks for the next slice, in place of one asked for before.
+    fn go_on(&self) {
+        let next = self.engine.borrow().as_ref().map_or(Next::Command, Engine::next);
+        let turn = self.turn.get().wrapping_add(1);
+        self.turn.set(turn);
+        if let Some(timer) = self.timer.take() {
+            self.scope.clear_timeout_with_handle(timer);
+        }
+        match next {
+            Next::Command => {}
+            Next::Soon => drop(self.soon.post_message(&JsValue::from_f64(turn.into()))),
+            Next::After(milliseconds) => self.after(milliseconds),
+        }
+    }
+
+    fn after(&self, milliseconds: u32) {
+        let tick = self.tick.borrow();
+        if let Some(tick) = tick.as_ref() {
+            let delay = i32::try_from(milliseconds).unwrap_or(i32::MAX);
+            let function = tick.as_ref().unchecked_ref();
+            let timer = self.scope.set_timeout_with_callback_and_timeout_and_arguments_0(function, delay);
+            self.timer.set(timer.ok());
+        }
+    }
+
+    fn tell(&self, updates: &[Update]) {
+        if updates.is_empty() {
+            return;
+        }
+        let text = serde_json::to_string(updates).expect("an update has only strings for keys");
+        // Fails only when the page is gone, and then nobody listens.
+        let _ = self.scope.post_message(&JsValue::from_str(&text));
+    }
+
+    async fn fetch_all(&self, load: &Load) -> Result<Fetched, String> {
+        let file = format!("scenarios/{}", load.scenario);
+        let scenario = Fetched::scenario(&file, &self.fetch(&file).await?)?;
+        self.fetching(1);
+        let kernel = self.image(&scenario.images.kernel).await?;
+        self.fetching(2);
+        let disk = match &scenario.images.disk {
+            Some(disk) => Some(self.image(disk).await?),
+            None => None,
+        };
+        self.fetching(3);
+        Ok(Fetched::new(scenario, kernel, disk))
+    }
+
+    fn fetching(&self, done: u64) {
+        self.tell(&[Update::Progress(Progress { stage: Stage::Fetching, done, of: 3 })]);
+    }
+
+    async fn image(&self, image: &Image) -> Result<Vec<u8>, String> {
+        self.fetch(&format!("images/{}", image.name)).await
+    }
+
+    /// The bytes of a file that lies beside the page.
+    async fn fetch(&self, file: &str) -> Result<Vec<u8>, String> {
+        let failed = |why: &str| format!("{file} could not be fetched: {why}. Reload the page to try again.");
+        let response = JsFuture::from(self.scope.fetch_with_str(file)).await;
+        let response: Response = response.map_err(|_| failed("the server does not answer"))?.unchecked_into();
+        if !response.ok() {
+            return Err(failed(&format!("the server answers {}", response.status())));
+        }
+        let buffer = response.array_buffer().map_err(|_| failed("it has no contents"))?;
+        let buffer = JsFuture::from(buffer).await.map_err(|_| failed("the connection broke"))?;
+        Ok(js_sys::Uint8Array::new(&buffer).to_vec())
+    }
 }

@@ -1,0 +1,64 @@
+//! What was fetched, checked before anything is built from it.
+
+use faultline_abi::scenario::Scenario;
+use faultline_machine::scenario::parse;
+use faultline_machine::session::Boot;
+use sha2::{Digest, Sha256};
+
+use crate::protocol::Load;
+
+/// The images' identities.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Images {
+    /// SHA-256 of the kernel.
+    pub kernel_sha256: String,
+    /// SHA-256 of the disk.
+    pub disk_sha256: Option<String>,
+}
+
+/// A scenario with its images.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// The scenario as it was written.
+    pub scenario: Scenario,
+    /// The kernel.
+    pub kernel: Vec<u8>,
+    /// The disk.
+    pub disk: Option<Vec<u8>>,
+    /// What they are.
+    pub images: Images,
+}
+
+impl Fetched {
+    /// Reads the text of a scenario.
+    ///
+    /// # Errors
+    /// One sentence that names the file and the field that is wrong.
+    pub fn scenario(file: &str, text: &[u8]) -> Result<Scenario, String> {
+        parse(text).map_err(|error| format!("{file}: {error}"))
+    }
+
+    /// A scenario with the images it names.
+    #[must_use]
+    pub fn new(scenario: Scenario, kernel: Vec<u8>, disk: Option<Vec<u8>>) -> Self {
+        let images = Images { kernel_sha256: sha256(&kernel), disk_sha256: disk.as_deref().map(sha256) };
+        Self { scenario, kernel, disk, images }
+    }
+
+    /// The scenario with the page's options in force, and what boots it.
+    ///
+    /// # Errors
+    /// Where an option breaks the scenario's limits.
+    pub fn boot(self, load: &Load) -> Result<(Scenario, Boot), String> {
+        let mut scenario = self.scenario;
+        let options = load.options.iter().map(|(key, value)| (key.clone(), value.clone()));
+        scenario.kernel.extend(options);
+        scenario.check().map_err(|refused| refused.to_string())?;
+        let boot = Boot { scenario: scenario.clone(), kernel: self.kernel, disk: self.disk };
+        Ok((scenario, boot))
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

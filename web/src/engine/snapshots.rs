@@ -1,0 +1,125 @@
+//! Snapshots of the machine for the page.
+
+mod tables;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use faultline_abi::sv39::{SATP_SV39, satp_root};
+use faultline_abi::{PAGE_SIZE, PhysAddr, VirtAddr};
+use faultline_machine::event::{Event, What, Word};
+use faultline_machine::hart::Privilege;
+use faultline_machine::machine::Machine;
+use faultline_machine::session::Session;
+
+use crate::snapshot::{Instruction, Registers, Snapshot};
+
+/// Bytes of console output that are sent; what came before is cut off.
+const CONSOLE_BYTES: usize = 16 << 10;
+
+/// Takes snapshots, and remembers what does not change.
+#[derive(Default)]
+pub(super) struct Camera {
+    watched: Option<PhysAddr>,
+    /// The instruction behind each page fault, by the number of the trap event.
+    faulting: BTreeMap<usize, Option<Instruction>>,
+}
+
+impl Camera {
+    /// Shows the page tables of this root from now on; `None` follows the program that runs.
+    pub(super) fn watch(&mut self, root: Option<PhysAddr>) {
+        self.watched = root;
+    }
+
+    /// The machine where the session stands.
+    pub(super) fn take(&mut self, session: &mut Session) -> Snapshot {
+        let faulting = self.faulting(session);
+        let position = session.position();
+        let past = &session.log()[..position.events];
+        let machine = session.machine();
+        let root = self.watched.or_else(|| followed(past, machine));
+        Snapshot {
+            events: position.events,
+            instret: position.instret,
+            step: position.step,
+            running: false,
+            ended: None,
+            registers: registers(machine),
+            next: instruction(machine, machine.hart(0).satp(), machine.hart(0).pc()),
+            faulting,
+            console: console(session.console()),
+            roots: roots(past),
+            table: root.map(|root| tables::table(machine.ram(), root)),
+        }
+    }
+
+    /// The instruction that raised the last page fault, read at the moment when it did: its page may
+    /// be gone since.
+    fn faulting(&mut self, session: &mut Session) -> Option<Instruction> {
+        let here = session.position();
+        let past = &session.log()[..here.events];
+        let trap = past.iter().rposition(|event| event.what.page_fault().is_some())?;
+        if let Some(known) = self.faulting.get(&trap) {
+            return known.clone();
+        }
+        let (satp, sepc) = past[trap].what.page_fault().map(|(trap, _)| (trap.satp, trap.sepc))?;
+        session.seek_event(trap);
+        let found = instruction(session.machine(), satp, sepc);
+        session.seek_step(here.step);
+        self.faulting.insert(trap, found.clone());
+        found
+    }
+}
+
+/// The root of the program that runs, or ran last: that of the last trap from U-mode.
+fn followed(past: &[Event], machine: &Machine) -> Option<PhysAddr> {
+    let hart = machine.hart(0);
+    let last = past.iter().rev().find_map(|event| match &event.what {
+        What::Trap(trap) if event.mode == Privilege::User => Some(trap.satp),
+        _ => None,
+    });
+    let satp = if hart.mode() == Privilege::User { hart.satp() } else { last.unwrap_or_else(|| hart.satp()) };
+    root(satp)
+}
+
+fn root(satp: u64) -> Option<PhysAddr> {
+    (satp >> 60 == SATP_SV39).then(|| satp_root(satp).base())
+}
+
+/// Every root that `satp` has held, in order of address.
+fn roots(past: &[Event]) -> Vec<PhysAddr> {
+    let held = past.iter().filter_map(|event| match event.what {
+        What::Satp { new, .. } => root(new),
+        _ => None,
+    });
+    held.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn console(bytes: &[u8]) -> String {
+    let start = bytes.len().saturating_sub(CONSOLE_BYTES);
+    String::from_utf8_lossy(&bytes[start..]).into_owned()
+}
+
+fn registers(machine: &Machine) -> Registers {
+    let hart = machine.hart(0);
+    Registers { pc: hart.pc(), mode: hart.mode(), x: hart.registers().map(Word), csrs: csrs(machine) }
+}
+
+fn csrs(machine: &Machine) -> Vec<(String, Word)> {
+    let hart = machine.hart(0);
+    vec![("satp".into(), Word(hart.satp()))]
+}
+
+/// The instruction at `va` in the address space of `satp`.
+fn instruction(machine: &Machine, satp: u64, va: VirtAddr) -> Option<Instruction> {
+    let _ = (machine, satp, va);
+    None
+}
+
+/// The bytes of the frame that holds `address`; empty where there is no memory.
+pub(super) fn frame(machine: &Machine, address: PhysAddr) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(PAGE_SIZE).unwrap_or(0)];
+    match machine.ram().read(address.page_down(), &mut bytes) {
+        Ok(()) => bytes,
+        Err(_) => Vec::new(),
+    }
+}

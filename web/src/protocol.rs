@@ -1,0 +1,154 @@
+//! What the page and the worker say to each other: few commands, and updates in batches.
+//!
+//! Both travel as JSON text, so that either side refuses what it does not know instead of guessing.
+
+use std::collections::BTreeMap;
+
+use faultline_abi::PhysAddr;
+use faultline_abi::scenario::Scenario;
+use faultline_machine::event::Event;
+use serde::{Deserialize, Serialize};
+
+use crate::snapshot::Snapshot;
+
+/// What the page asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    /// Boot a scenario, explore it to its end, and stop at the first page fault or at `at`.
+    Load(Load),
+    /// Move forwards.
+    Step(Until),
+    /// Move backwards.
+    Back(Until),
+    /// Move forwards until told to pause.
+    Run(Pace),
+    /// Stop running, or give up what is under way.
+    Pause,
+    /// Go to a place in the run.
+    Seek(Target),
+    /// Report the page tables of this root from now on; `None` follows the program that runs.
+    Watch(Option<PhysAddr>),
+    /// Report the bytes of the frame that starts here.
+    Read(PhysAddr),
+}
+
+/// What to boot.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// File name of the scenario, under `scenarios/`.
+    pub scenario: String,
+    /// Kernel options that replace those of the scenario.
+    pub options: BTreeMap<String, String>,
+    /// Where to stop after loading, in machine steps.
+    pub at: Option<u64>,
+}
+
+/// How far one step goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Until {
+    /// One instruction.
+    Instruction,
+    /// One event.
+    Event,
+    /// One page fault.
+    Fault,
+}
+
+/// How fast to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pace {
+    /// So many events a second.
+    EventsPerSecond(u32),
+    /// As fast as the machine goes.
+    Full,
+}
+
+/// A place in the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// Before the first instruction.
+    Start,
+    /// The end of the run.
+    End,
+    /// Just after event number n.
+    Event(usize),
+    /// The first page fault.
+    FirstFault,
+}
+
+/// What the worker reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Update {
+    /// It is up and listens.
+    Ready,
+    /// Long work goes on.
+    Progress(Progress),
+    /// This scenario is booted now, with these options in force.
+    Loaded(Box<Loaded>),
+    /// The events known from number `from` on; what was known beyond that is void.
+    Events {
+        /// Number of the first of them.
+        from: usize,
+        /// The events.
+        events: Vec<Event>,
+    },
+    /// The whole run is known.
+    Explored(Box<Explored>),
+    /// The machine stands here.
+    At(Box<Snapshot>),
+    /// The bytes of a frame.
+    Bytes {
+        /// Where the frame starts.
+        address: PhysAddr,
+        /// Its contents.
+        bytes: Vec<u8>,
+    },
+    /// Something could not be done; what, where, and what to do.
+    Failed(String),
+}
+
+/// What long work is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// Images come over the network.
+    Fetching,
+    /// The run is being explored to its end.
+    Exploring,
+}
+
+/// How far long work has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What it is.
+    pub stage: Stage,
+    /// Units done: images or instructions.
+    pub done: u64,
+    /// Units at most.
+    pub of: u64,
+}
+
+/// A booted scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Loaded {
+    /// What the page asked for.
+    pub request: Load,
+    /// The scenario with the options in force.
+    pub scenario: Scenario,
+    /// SHA-256 of the kernel image.
+    pub kernel_sha256: String,
+    /// SHA-256 of the disk image.
+    pub disk_sha256: Option<String>,
+}
+
+/// What exploring the run to its end told.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Explored {
+    /// Retired instructions of the whole run.
+    pub instructions: u64,
+    /// How it ended, in words.
+    pub ending: String,
+    /// SHA-256 over every event.
+    pub exact: String,
+    /// SHA-256 over the semantic form.
+    pub semantic: String,
+}

@@ -1,0 +1,95 @@
+//! All events that are known, and the view at any of them.
+
+use faultline_machine::event::Event;
+
+use super::View;
+use crate::episode::{Episode, episodes};
+
+/// Events between two kept views.
+const STRIDE: usize = 256;
+
+/// The known run: events, the page faults in it, and a view every [`STRIDE`] events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// Every known event, in order.
+    pub events: Vec<Event>,
+    /// The page faults in them.
+    pub episodes: Vec<Episode>,
+    kept: Vec<View>,
+}
+
+impl History {
+    /// Takes these events as number `from` and following; what was known beyond `from` is void.
+    pub fn learn(&mut self, from: usize, events: Vec<Event>) {
+        let from = from.min(self.events.len());
+        self.events.truncate(from);
+        self.events.extend(events);
+        self.kept.truncate(from / STRIDE);
+        self.keep();
+        self.episodes = episodes(&self.events);
+    }
+
+    fn keep(&mut self) {
+        while (self.kept.len() + 1) * STRIDE <= self.events.len() {
+            let start = self.kept.len() * STRIDE;
+            let mut view = self.kept.last().cloned().unwrap_or_default();
+            self.events[start..start + STRIDE].iter().for_each(|event| view.apply(event));
+            self.kept.push(view);
+        }
+    }
+
+    /// The view after the first `count` events.
+    #[must_use]
+    pub fn view_after(&self, count: usize) -> View {
+        let count = count.min(self.events.len());
+        let kept = (count / STRIDE).min(self.kept.len());
+        let mut view = kept.checked_sub(1).map(|i| self.kept[i].clone()).unwrap_or_default();
+        self.events[kept * STRIDE..count].iter().for_each(|event| view.apply(event));
+        view
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{frame, numbered};
+    use faultline_abi::trace::{FrameKind, FrameOp};
+
+    fn many(count: u64) -> Vec<Event> {
+        let each = |n: u64| {
+            let address = 0x8000_0000 + (n % 70) * 4096;
+            let op = if (n / 70).is_multiple_of(2) { FrameOp::Allocated } else { FrameOp::Freed };
+            frame(op, address, 1, u32::from(op == FrameOp::Allocated), FrameKind::User)
+        };
+        numbered((0..count).map(each))
+    }
+
+    fn straight(events: &[Event]) -> View {
+        let mut view = View::default();
+        events.iter().for_each(|event| view.apply(event));
+        view
+    }
+
+    #[test]
+    fn every_position_shows_what_a_fold_from_the_start_shows() {
+        let events = many(1000);
+        let mut history = History::default();
+        for (i, batch) in events.chunks(77).enumerate() {
+            history.learn(i * 77, batch.to_vec());
+        }
+        for count in (0..=1000).step_by(37).chain([255, 256, 257, 511, 512, 513, 1000, 5000]) {
+            let count = count.min(1000);
+            assert_eq!(history.view_after(count), straight(&events[..count]), "after {count}");
+        }
+    }
+
+    #[test]
+    fn a_new_future_replaces_the_old_one() {
+        let mut history = History::default();
+        history.learn(0, many(600));
+        let other = many(900).split_off(300);
+        history.learn(300, other.clone());
+        assert_eq!(history.events.len(), 900);
+        assert_eq!(history.view_after(900), straight(&history.events));
+    }
+}

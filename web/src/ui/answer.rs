@@ -1,0 +1,71 @@
+//! The kernel's answer to a page fault, event by event; what is still to come stands in muted ink.
+
+use yew::prelude::*;
+
+use super::desk::Desk;
+use super::facts::Props;
+use super::flags::Flags;
+use super::walk::{entry_link, frame_link};
+use crate::card::{Card, Step, When};
+use crate::protocol::{Command, Target};
+
+/// The steps, and a button that plays them.
+#[component]
+pub(super) fn Answer(Props { desk, card }: &Props) -> Html {
+    html! {
+        <section id="answer" aria-label="The kernel's answer">
+            <h3>{ "The kernel answers" }</h3>
+            { play(desk, card) }
+            <ol class="answer">{ for card.answer.iter().map(|each| step(desk, each)) }</ol>
+        </section>
+    }
+}
+
+fn play(desk: &Desk, card: &Card) -> Html {
+    let Some(end) = card.end.filter(|_| !card.is_over) else { return html! {} };
+    html! {
+        <p class="play">
+            <button type="button" class="button" id="let-it" onclick={desk.command(Command::Seek(Target::Event(end)))}>
+                { "Let the kernel answer" }<kbd aria-hidden="true">{ "A" }</kbd>
+            </button>
+            <span class="hint">{ " or watch it step by step with “+ event”." }</span>
+        </p>
+    }
+}
+
+fn step(desk: &Desk, step: &Step) -> Html {
+    let told = &step.told;
+    let coming = step.when == When::Coming;
+    let dot = classes!("dot", (step.when == When::Now).then_some("now"), step.is_bad.then_some("bad"));
+    html! {
+        <li key={step.event} class={classes!(coming.then_some("coming"))} data-event={step.event.to_string()}>
+            <span class={dot}></span>
+            <span>
+                <button type="button" class="what" title={format!("go to event {}", step.event)}
+                    onclick={desk.command(Command::Seek(Target::Event(step.event)))}>
+                    { told.what.clone() }
+                    if coming { <span class="visually-hidden">{ " (coming up)" }</span> }
+                </button>
+                if !told.detail.is_empty() {
+                    <span class="detail">{ told.detail.clone() }</span>
+                }
+                if let Some(frame) = told.frame {
+                    <span class="detail">{ "frame " }{ frame_link(desk, frame) }</span>
+                }
+                { entry(desk, step) }
+            </span>
+        </li>
+    }
+}
+
+fn entry(desk: &Desk, step: &Step) -> Html {
+    let Some((at, old, new)) = step.told.entry else { return html! {} };
+    html! {
+        <span class="detail before-after">
+            <span>{ "at " }{ entry_link(desk, at) }</span>
+            <span><code>{ format!("{:#x}", old.raw()) }</code>{ " " }<Flags pte={old} /></span>
+            <span aria-label="becomes">{ "→" }</span>
+            <span><code>{ format!("{:#x}", new.raw()) }</code>{ " " }<Flags pte={new} /></span>
+        </span>
+    }
+}

@@ -1,0 +1,23 @@
+//! What the guest has printed, and a line to type to it.
+
+use yew::prelude::*;
+
+use super::desk::PaneProps;
+use super::pane::Pane;
+
+/// The console.
+#[component]
+pub(super) fn Console(PaneProps { desk }: &PaneProps) -> Html {
+    let screen = use_node_ref();
+    let text = desk.model.snapshot.as_ref().map_or_else(String::new, |snapshot| snapshot.console.clone());
+    use_effect_with((screen.clone(), text.len()), |(screen, _)| {
+        if let Some(screen) = screen.cast::<web_sys::Element>() {
+            screen.set_scroll_top(screen.scroll_height());
+        }
+    });
+    html! {
+        <Pane id="console" title="Console" aside="what the programs and the kernel print">
+            <pre class="console" id="console-text" ref={screen} tabindex="0" role="log" aria-label="Console output">{ text }</pre>
+        </Pane>
+    }
+}

@@ -1,0 +1,83 @@
+//! The registers of a page fault, each explained on request.
+
+use std::rc::Rc;
+
+use yew::prelude::*;
+
+use super::desk::Desk;
+use super::term::Term;
+use crate::card::{Card, Place};
+use crate::linked::Selection;
+use crate::words::{self, Field, area_name, field};
+
+/// A card and the desk.
+#[derive(Clone, PartialEq, Properties)]
+pub(super) struct Props {
+    /// The desk.
+    pub desk: Desk,
+    /// The card.
+    pub card: Rc<Card>,
+}
+
+/// The registers in a grid.
+#[component]
+pub(super) fn Facts(Props { desk, card }: &Props) -> Html {
+    let trap = &card.trap;
+    let scause = format!("{:#x} ({})", trap.scause, trap.scause);
+    html! {
+        <dl class="facts">
+            { fact(Field::Scause, "scause", html! { <>{ scause }<span class="words">{ format!(" {}", trap.cause) }</span></> }) }
+            { fact(Field::Stval, "stval", stval(desk, card)) }
+            { fact(Field::Sepc, "sepc", html! { trap.sepc.to_string() }) }
+            <div><dt>{ "instruction" }</dt><dd id="instruction">{ instruction(desk) }</dd></div>
+            { fact(Field::Mode, "mode", html! { <>{ card.mode.letter() }<span class="words">{ format!(" {}", words::mode(card.mode)) }</span></> }) }
+            <div><dt>{ "process" }</dt><dd id="process">{ card.process.as_ref().map_or_else(|| "unknown".into(), crate::state::Process::label) }</dd></div>
+            <div><dt>{ "falls into" }</dt><dd id="falls-into">{ place(card) }</dd></div>
+            { fact(Field::Satp, "satp", root(desk, card)) }
+        </dl>
+    }
+}
+
+fn fact(which: Field, id: &'static str, value: Html) -> Html {
+    html! { <div><dt><Term explained={field(which)} /></dt><dd {id}>{ value }</dd></div> }
+}
+
+fn stval(desk: &Desk, card: &Card) -> Html {
+    let va = faultline_abi::VirtAddr::new(card.trap.stval);
+    html! {
+        <button type="button" class="link" onclick={desk.selecting(Selection::Page(va.page_down()))}>{ va.to_string() }</button>
+    }
+}
+
+fn root(desk: &Desk, card: &Card) -> Html {
+    let root = card.root();
+    html! {
+        <>
+            <span class="words">{ "root table at " }</span>
+            <button type="button" class="link" onclick={desk.selecting(Selection::Frame(root))}>{ root.to_string() }</button>
+        </>
+    }
+}
+
+fn instruction(desk: &Desk) -> Html {
+    let faulting = desk.model.snapshot.as_ref().and_then(|snapshot| snapshot.faulting.as_ref());
+    match faulting {
+        Some(instruction) => {
+            html! { <span title={instruction.bits.clone()}>{ instruction.text.clone() }</span> }
+        }
+        None => html! { <span class="words">{ "cannot be read: its own page is what is missing" }</span> },
+    }
+}
+
+fn place(card: &Card) -> Html {
+    let words = match &card.place {
+        Place::In(area) => format!("{}, {} to {}", area_name(area.kind), area.start, area.end),
+        Place::Between(Some(below), Some(above)) => {
+            format!("no area: above the {}, below the {}", area_name(below.kind), area_name(above.kind))
+        }
+        Place::Between(None, Some(above)) => format!("no area: below the {}", area_name(above.kind)),
+        Place::Between(Some(below), None) => format!("no area: above the {}", area_name(below.kind)),
+        Place::Between(None, None) | Place::Unknown => "unknown".into(),
+    };
+    html! { <span class="words">{ words }</span> }
+}

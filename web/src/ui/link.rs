@@ -1,0 +1,118 @@
+//! The worker, seen from the page.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
+use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
+use yew::prelude::*;
+
+use crate::model::Action;
+use crate::protocol::{Command, Update};
+
+/// Beside the page, wherever that is hosted.
+const SCRIPT: &str = "worker_loader.js";
+
+/// A worker, its listeners, and the commands given before it listened.
+struct Running {
+    worker: Worker,
+    waiting: Option<Vec<Command>>,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(web_sys::Event)>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.worker.terminate();
+    }
+}
+
+/// A handle on the worker; clones share it.
+#[derive(Clone, Default)]
+pub(super) struct WorkerLink {
+    running: Rc<RefCell<Option<Running>>>,
+}
+
+impl PartialEq for WorkerLink {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.running, &other.running)
+    }
+}
+
+impl WorkerLink {
+    /// Starts a worker, in place of the one before, and gives it this command first.
+    pub(super) fn start(&self, first: Command, report: Callback<Action>) {
+        self.running.replace(None);
+        match self.spawn(first, report.clone()) {
+            Ok(running) => drop(self.running.replace(Some(running))),
+            Err(error) => report
+                .emit(Action::Crashed(format!("The browser refuses to start a worker: {}", told(&error)))),
+        }
+    }
+
+    /// Gives the worker a command.
+    pub(super) fn send(&self, command: Command) {
+        if let Some(running) = self.running.borrow_mut().as_mut() {
+            match &mut running.waiting {
+                Some(waiting) => waiting.push(command),
+                None => post(&running.worker, &command),
+            }
+        }
+    }
+
+    fn spawn(&self, first: Command, report: Callback<Action>) -> Result<Running, JsValue> {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        let worker = Worker::new_with_options(SCRIPT, &options)?;
+        let on_message = self.listener(report.clone());
+        let on_error = Closure::<dyn FnMut(web_sys::Event)>::new(move |event: web_sys::Event| {
+            let told = event.dyn_ref::<web_sys::ErrorEvent>().map(web_sys::ErrorEvent::message);
+            let why = told
+                .filter(|why| !why.is_empty())
+                .unwrap_or_else(|| format!("{SCRIPT} could not be loaded."));
+            report.emit(Action::Crashed(why));
+        });
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        Ok(Running { worker, waiting: Some(vec![first]), _on_message: on_message, _on_error: on_error })
+    }
+
+    fn listener(&self, report: Callback<Action>) -> Closure<dyn FnMut(MessageEvent)> {
+        let link = self.clone();
+        Closure::new(move |message: MessageEvent| {
+            let text = message.data().as_string().unwrap_or_default();
+            match serde_json::from_str::<Vec<Update>>(&text) {
+                Ok(updates) => {
+                    if updates.contains(&Update::Ready) {
+                        link.deliver();
+                    }
+                    report.emit(Action::Updates(updates));
+                }
+                Err(error) => report.emit(Action::Crashed(format!(
+                    "Page and worker do not understand each other ({error}); they may be of different versions. Reload the page."
+                ))),
+            }
+        })
+    }
+
+    /// Sends what was waiting for the worker to listen.
+    fn deliver(&self) {
+        if let Some(running) = self.running.borrow_mut().as_mut() {
+            for command in running.waiting.take().unwrap_or_default() {
+                post(&running.worker, &command);
+            }
+        }
+    }
+}
+
+fn post(worker: &Worker, command: &Command) {
+    let text = serde_json::to_string(command).expect("a command has only strings for keys");
+    // Fails only for a worker that is gone, and that is reported by its error event.
+    let _ = worker.post_message(&JsValue::from_str(&text));
+}
+
+fn told(error: &JsValue) -> String {
+    error
+        .dyn_ref::<js_sys::Error>()
+        .map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
+}

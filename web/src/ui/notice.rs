@@ -1,0 +1,84 @@
+//! What went wrong or takes time, above everything else.
+
+use yew::prelude::*;
+
+use super::desk::{Desk, PaneProps};
+use crate::model::Link;
+use crate::protocol::{Command, Progress, Stage};
+
+/// What the notices can ask for besides commands.
+#[derive(Clone, PartialEq, Properties)]
+pub(super) struct Props {
+    /// The desk.
+    pub desk: Desk,
+    /// Starts a new worker at the last position.
+    pub restart: Callback<()>,
+    /// Takes the failure off the page.
+    pub dismiss: Callback<()>,
+}
+
+/// Progress, failures, and disagreements between kernel and page tables.
+#[component]
+pub(super) fn Notices(props: &Props) -> Html {
+    let model = &props.desk.model;
+    html! {
+        <>
+            { link(&props.desk, &props.restart) }
+            if let Some(failure) = &model.failure {
+                <div class="notice" role="alert" id="failure">
+                    <p>{ failure.clone() }</p>
+                    <button type="button" class="button" onclick={props.dismiss.reform(|_| ())}>{ "Dismiss" }</button>
+                </div>
+            }
+            <Disagreements desk={props.desk.clone()} />
+        </>
+    }
+}
+
+fn link(desk: &Desk, restart: &Callback<()>) -> Html {
+    match &desk.model.link {
+        Link::Ready => html! {},
+        Link::Busy(progress) => busy(desk, *progress),
+        Link::Lost(why) => html! {
+            <div class="notice" role="alert" id="lost">
+                <p><strong>{ "The machine stopped. " }</strong>{ why.clone() }</p>
+                <button type="button" class="button" onclick={restart.reform(|_| ())}>{ "Start it again at the last position" }</button>
+            </div>
+        },
+    }
+}
+
+fn busy(desk: &Desk, progress: Option<Progress>) -> Html {
+    let words = match progress.map(|progress| progress.stage) {
+        None => "Starting the machine…",
+        Some(Stage::Fetching) => "Fetching the kernel and the disk…",
+        Some(Stage::Exploring) => "Running once to the end, to know every event…",
+    };
+    html! {
+        <div class="progress" id="busy">
+            <span>{ words }</span>
+            if let Some(progress) = progress {
+                <progress max={progress.of.to_string()} value={progress.done.to_string()} aria-label={words}></progress>
+            }
+            if progress.is_some_and(|progress| progress.stage == Stage::Exploring) {
+                <button type="button" class="button" id="cancel" onclick={desk.command(Command::Pause)}>{ "Stop here" }</button>
+            }
+        </div>
+    }
+}
+
+#[component]
+fn Disagreements(PaneProps { desk }: &PaneProps) -> Html {
+    let found = &desk.model.disagreements;
+    if found.is_empty() {
+        return html! {};
+    }
+    html! {
+        <div class="notice" role="alert" id="disagreement">
+            <strong>{ "The kernel and its page tables disagree." }</strong>
+            <ul>{ for found.iter().take(5).map(|each| html! {
+                <li>{ each.words.clone() }{ each.event.map(|event| format!(" (event {event})")) }</li>
+            }) }</ul>
+        </div>
+    }
+}

@@ -1,0 +1,114 @@
+//! The run as a line: a slider over its events, and a mark for each page fault.
+
+use yew::prelude::*;
+
+use super::desk::{Desk, PaneProps};
+use crate::layout::{Shape, Tick, ticks};
+use crate::protocol::{Command, Target};
+
+/// The marks, the slider, the position and the legend.
+#[component]
+pub(super) fn Timeline(PaneProps { desk }: &PaneProps) -> Html {
+    let model = &desk.model;
+    let (at, of) = (model.events_so_far(), model.history.events.len());
+    let marks = ticks(&model.history.episodes, of);
+    let current = model.current_episode().map(|(ordinal, _)| ordinal);
+    html! {
+        <div class="timeline">
+            <svg role="group" aria-label="Page faults of this run">
+                { for marks.iter().map(|tick| mark(desk, tick, current == Some(tick.ordinal))) }
+            </svg>
+            <input
+                type="range"
+                id="scrubber"
+                min="0"
+                max={of.to_string()}
+                value={at.to_string()}
+                aria-label="Position in the run, in events"
+                aria-valuetext={format!("event {at} of {of}")}
+                oninput={seeking(desk)}
+                disabled={!model.is_ready()}
+            />
+            <div class="legend">
+                { legend(Shape::Circle, "page given as promised") }
+                { legend(Shape::Diamond, "other page fault") }
+                { legend(Shape::Cross, "process killed") }
+                <span class="position" id="position">{ position(desk) }</span>
+            </div>
+        </div>
+    }
+}
+
+fn seeking(desk: &Desk) -> Callback<InputEvent> {
+    let send = desk.send.clone();
+    Callback::from(move |event: InputEvent| {
+        let slider: web_sys::HtmlInputElement = event.target_unchecked_into();
+        let target = match slider.value().parse::<usize>() {
+            Ok(0) | Err(_) => Target::Start,
+            Ok(events) => Target::Event(events - 1),
+        };
+        send.emit(Command::Seek(target));
+    })
+}
+
+fn mark(desk: &Desk, tick: &Tick, now: bool) -> Html {
+    let label = format!("Page fault {}, event {}", tick.ordinal + 1, tick.event);
+    let class = classes!("tick", class(tick.shape), now.then_some("now"));
+    html! {
+        <svg x={format!("{:.3}%", tick.percent)} y="15" overflow="visible" key={tick.event}
+            onclick={desk.command(Command::Seek(Target::Event(tick.event)))}>
+            <title>{ label }</title>
+            <path {class} d={outline(tick.shape)} />
+        </svg>
+    }
+}
+
+fn legend(shape: Shape, words: &'static str) -> Html {
+    html! {
+        <span>
+            <svg viewBox="-9 -9 18 18" aria-hidden="true"><path class={classes!("tick", class(shape))} d={outline(shape)} /></svg>
+            { words }
+        </span>
+    }
+}
+
+const fn class(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Circle => "good",
+        Shape::Diamond => "lazy",
+        Shape::Cross => "bad",
+    }
+}
+
+const fn outline(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Circle => "M-7 0A7 7 0 1 0 7 0A7 7 0 1 0 -7 0Z",
+        Shape::Diamond => "M0 -9L9 0L0 9L-9 0Z",
+        Shape::Cross => "M-8 -4L-4 -8L0 -4L4 -8L8 -4L4 0L8 4L4 8L0 4L-4 8L-8 4L-4 0Z",
+    }
+}
+
+fn position(desk: &Desk) -> Html {
+    let model = &desk.model;
+    let Some(snapshot) = &model.snapshot else { return html! {} };
+    html! {
+        <>
+            { "event " }<strong>{ snapshot.events }</strong>{ format!(" of {}", model.history.events.len()) }
+            { " · instruction " }<strong>{ grouped(snapshot.instret) }</strong>
+        </>
+    }
+}
+
+/// A number with its thousands apart.
+#[must_use]
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}

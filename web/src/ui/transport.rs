@@ -1,0 +1,100 @@
+//! The buttons that move through the run, and where it stands.
+
+use yew::prelude::*;
+
+use super::desk::{Desk, PaneProps};
+use crate::protocol::{Command, Pace, Target, Until};
+
+/// The speeds that can be chosen, with their names.
+const PACES: [(&str, Pace); 4] = [
+    ("1 event a second", Pace::EventsPerSecond(1)),
+    ("4 events a second", Pace::EventsPerSecond(4)),
+    ("20 events a second", Pace::EventsPerSecond(20)),
+    ("full speed", Pace::Full),
+];
+
+/// Two rows of buttons and the position.
+#[component]
+pub(super) fn Transport(PaneProps { desk }: &PaneProps) -> Html {
+    let pace = use_state_eq(|| 1_usize);
+    let model = &desk.model;
+    let place = model.place();
+    let idle = !model.is_ready();
+    let back = idle || place.at_start;
+    let forth = idle || place.at_end;
+    html! {
+        <div class="transport" role="group" aria-label="Move through the run">
+            <Move {desk} id="previous-fault" label="Previous fault" key_hint="←" command={Command::Back(Until::Fault)} disabled={back} />
+            <Move {desk} id="next-fault" label="Next fault" key_hint="→" command={Command::Step(Until::Fault)} disabled={forth} class="primary" />
+            <Move {desk} id="previous-event" label="− event" spoken="Previous event" key_hint="⇧←" command={Command::Back(Until::Event)} disabled={back} />
+            <Move {desk} id="next-event" label="+ event" spoken="Next event" key_hint="⇧→" command={Command::Step(Until::Event)} disabled={forth} />
+            <Move {desk} id="previous-instruction" label="− instr" spoken="Previous instruction" key_hint="," command={Command::Back(Until::Instruction)} disabled={back} />
+            <Move {desk} id="next-instruction" label="+ instr" spoken="Next instruction" key_hint="." command={Command::Step(Until::Instruction)} disabled={forth} />
+            { run_button(desk, PACES[*pace].1, forth) }
+            { speed(&pace) }
+            <Move {desk} id="to-start" label="Start" spoken="To the start" key_hint="Home" command={Command::Seek(Target::Start)} disabled={back} />
+            <Move {desk} id="to-end" label="End" spoken="To the end" key_hint="End" command={Command::Seek(Target::End)} disabled={forth} />
+            <Move {desk} id="reset" label="Reset" spoken="Back to the first page fault" key_hint="R" command={Command::Seek(Target::FirstFault)} disabled={idle} />
+        </div>
+    }
+}
+
+/// A button that sends one command.
+#[derive(Clone, PartialEq, Properties)]
+struct MoveProps {
+    desk: Desk,
+    id: AttrValue,
+    label: AttrValue,
+    #[prop_or_default]
+    spoken: Option<AttrValue>,
+    key_hint: AttrValue,
+    command: Command,
+    disabled: bool,
+    #[prop_or_default]
+    class: Classes,
+}
+
+#[component]
+fn Move(props: &MoveProps) -> Html {
+    let spoken = props.spoken.clone().unwrap_or_else(|| props.label.clone());
+    html! {
+        <button
+            type="button"
+            id={props.id.clone()}
+            class={classes!("button", props.class.clone())}
+            title={format!("{spoken} ({})", props.key_hint)}
+            aria-label={spoken}
+            disabled={props.disabled}
+            onclick={props.desk.command(props.command.clone())}
+        >
+            { props.label.clone() }<kbd aria-hidden="true">{ props.key_hint.clone() }</kbd>
+        </button>
+    }
+}
+
+fn run_button(desk: &Desk, pace: Pace, at_end: bool) -> Html {
+    let running = desk.model.is_running();
+    let (label, command) = if running { ("Pause", Command::Pause) } else { ("Run", Command::Run(pace)) };
+    html! {
+        <Move {desk} id="run" {label} key_hint="Space" {command} disabled={at_end && !running} />
+    }
+}
+
+fn speed(pace: &UseStateHandle<usize>) -> Html {
+    let choose = {
+        let pace = pace.clone();
+        Callback::from(move |event: Event| {
+            let chosen = event.target_unchecked_into::<web_sys::HtmlSelectElement>().selected_index();
+            pace.set(usize::try_from(chosen).unwrap_or(0).min(PACES.len() - 1));
+        })
+    };
+    let option = |(i, (name, _)): (usize, &(&'static str, Pace))| {
+        html! { <option value={i.to_string()} selected={i == **pace}>{ *name }</option> }
+    };
+    html! {
+        <label class="field">
+            <span class="visually-hidden">{ "Speed of Run" }</span>
+            <select id="speed" onchange={choose}>{ for PACES.iter().enumerate().map(option) }</select>
+        </label>
+    }
+}

@@ -1,0 +1,135 @@
+//! The watched page tables as a tree that opens along the last walk.
+
+use std::collections::BTreeSet;
+
+use faultline_abi::PhysAddr;
+use faultline_abi::sv39::LEVELS;
+use yew::prelude::*;
+
+use super::desk::{Desk, PaneProps};
+use super::flags::Flags;
+use super::pane::Pane;
+use super::walk::{entry_link, frame_link};
+use crate::layout::{Marks, TreeRow, tree_rows};
+use crate::protocol::Command;
+use crate::snapshot::Table;
+
+/// The tree, and the choice of the root.
+#[component]
+pub(super) fn PageTable(PaneProps { desk }: &PaneProps) -> Html {
+    let flipped = use_state(BTreeSet::<PhysAddr>::new);
+    let body = match desk.model.table() {
+        Some(table) => tree(desk, table, &flipped),
+        None => {
+            html! { <p class="hint">{ "satp has not held a page table yet: addresses are physical." }</p> }
+        }
+    };
+    html! {
+        <Pane id="page-table" title="Page table" aside={roots(desk)}>{ body }</Pane>
+    }
+}
+
+fn tree(desk: &Desk, table: &Table, flipped: &UseStateHandle<BTreeSet<PhysAddr>>) -> Html {
+    let card = desk.model.card.as_ref().filter(|card| card.root() == table.addr);
+    let marks = Marks {
+        walk: card.map(|card| card.walk().to_vec()).unwrap_or_default(),
+        failed: card.is_some_and(|card| card.trap.check.is_some()),
+        changed: desk.model.changed_entries(),
+        flipped: (**flipped).clone(),
+    };
+    let rows = tree_rows(table, &marks);
+    html! {
+        <>
+            <p class="table-head">{ "root at " }{ frame_link(desk, table.addr) }</p>
+            <div class="tree">{ for rows.iter().map(|each| row(desk, each, flipped)) }</div>
+        </>
+    }
+}
+
+fn row(desk: &Desk, row: &TreeRow, flipped: &UseStateHandle<BTreeSet<PhysAddr>>) -> Html {
+    let class = classes!(
+        "row",
+        format!("depth{}", row.depth),
+        row.on_walk.then_some("path"),
+        row.before.map(|_| "changed"),
+        row.stopped.then_some("stopped"),
+        desk.linked.entries.contains(&row.pte_addr).then_some("selected"),
+    );
+    html! {
+        <div {class} key={row.pte_addr.get().to_string()} data-pte={row.pte_addr.to_string()}>
+            { toggle(row, flipped) }
+            <span class={classes!("slot", format!("l{}", row.level))} title={format!("level {}, at {}", row.level, row.pte_addr)}>{ row.index }</span>
+            <Flags pte={row.pte} />
+            { points_to(desk, row) }
+            { status(row) }
+            <span class="at">{ entry_link(desk, row.pte_addr) }</span>
+        </div>
+    }
+}
+
+fn toggle(row: &TreeRow, flipped: &UseStateHandle<BTreeSet<PhysAddr>>) -> Html {
+    let Some(open) = row.open else { return html! { <span class="toggle" aria-hidden="true"></span> } };
+    let (flipped, table) = (flipped.clone(), row.pte_addr);
+    let flip = Callback::from(move |_: MouseEvent| {
+        let mut set = (*flipped).clone();
+        if !set.remove(&table) {
+            set.insert(table);
+        }
+        flipped.set(set);
+    });
+    html! {
+        <button type="button" class="toggle" aria-expanded={open.to_string()} aria-label={format!("table below entry {}", row.index)} onclick={flip}>
+            { if open { "▾" } else { "▸" } }
+        </button>
+    }
+}
+
+fn points_to(desk: &Desk, row: &TreeRow) -> Html {
+    let target = row.pte.ppn().base();
+    if row.pte.is_leaf() {
+        let size = if row.level + 1 < LEVELS && row.level > 0 { " (superpage)" } else { "" };
+        html! { <span><code>{ row.va.to_string() }</code>{ " → " }{ frame_link(desk, target) }{ size }</span> }
+    } else if row.pte.is_pointer() {
+        html! { <span>{ "table " }{ frame_link(desk, target) }</span> }
+    } else if row.pte.raw() == 0 {
+        html! { <span class="hint">{ format!("{}: empty", row.va) }</span> }
+    } else {
+        html! { <span class="hint">{ format!("{}: not valid, {:#x}", row.va, row.pte.raw()) }</span> }
+    }
+}
+
+fn status(row: &TreeRow) -> Html {
+    match (row.before, row.stopped) {
+        (Some(old), _) if old.raw() == 0 => html! { <span class="badge new">{ "new" }</span> },
+        (Some(old), _) => html! {
+            <><span class="badge new">{ "changed" }</span><span class="was">{ format!("{:#x}", old.raw()) }</span></>
+        },
+        (None, true) => html! { <span class="badge bad">{ "the walk stopped here" }</span> },
+        (None, false) => html! {},
+    }
+}
+
+/// Which root to show: the one of the program that runs, or one that `satp` has held.
+fn roots(desk: &Desk) -> Html {
+    let Some(snapshot) = &desk.model.snapshot else { return html! {} };
+    let known = snapshot.roots.clone();
+    let send = desk.send.clone();
+    let choose = Callback::from(move |event: Event| {
+        let chosen = event.target_unchecked_into::<web_sys::HtmlSelectElement>().selected_index();
+        let root = usize::try_from(chosen).ok().and_then(|i| known.get(i.checked_sub(1)?).copied());
+        send.emit(Command::Watch(root));
+    });
+    let name = |root: &PhysAddr| {
+        let owner = desk.model.view.processes.of_root(*root);
+        owner.map_or_else(|| format!("kernel, {root}"), |process| format!("{}, {root}", process.label()))
+    };
+    html! {
+        <label class="field">
+            <span class="visually-hidden">{ "Which page tables" }</span>
+            <select id="roots" onchange={choose}>
+                <option>{ "the running program’s" }</option>
+                { for snapshot.roots.iter().map(|root| html! { <option>{ name(root) }</option> }) }
+            </select>
+        </label>
+    }
+}

@@ -1,0 +1,157 @@
+//! The page-table walk: the address split into its indices, and the entry read at each level.
+
+use std::rc::Rc;
+
+use faultline_abi::sv39::{Check, ENTRIES, WalkStep};
+use faultline_abi::{PhysAddr, VirtAddr};
+use yew::prelude::*;
+
+use super::desk::Desk;
+use super::facts::Props;
+use super::flags::Flags;
+use super::term::Term;
+use crate::card::Card;
+use crate::layout::{SplitField, split};
+use crate::linked::Selection;
+use crate::snapshot::Table;
+use crate::words::{self, Field, field};
+
+/// The split address and the levels under it.
+#[component]
+pub(super) fn Walk(Props { desk, card }: &Props) -> Html {
+    let va = VirtAddr::new(card.trap.stval);
+    html! {
+        <section class="walk-section" id="walk" aria-label="The page-table walk">
+            <h3>{ "The hardware walks the page table" }</h3>
+            { split_address(va) }
+            <ol class="walk">
+                { for card.walk().iter().enumerate().map(|(i, step)| level(desk, card, i, step)) }
+            </ol>
+            { no_walk(card) }
+        </section>
+    }
+}
+
+fn split_address(va: VirtAddr) -> Html {
+    let parts = split(va);
+    let [vpn2, vpn1, vpn0] = &parts.vpn;
+    html! {
+        <div class="split" role="group" aria-label={format!("Address {va}, split")}>
+            { part(&parts.sign, "sign") }
+            { part(vpn2, "l2") }
+            { part(vpn1, "l1") }
+            { part(vpn0, "l0") }
+            { part(&parts.offset, "off") }
+        </div>
+    }
+}
+
+fn part(part: &SplitField, class: &'static str) -> Html {
+    html! {
+        <div {class} title={format!("bits {}", part.range)}>
+            <span class="label">{ part.label }</span>
+            <span class="value">{ part.value.clone() }</span>
+            <span class="bits">{ part.bits.clone() }</span>
+        </div>
+    }
+}
+
+fn level(desk: &Desk, card: &Rc<Card>, i: usize, step: &WalkStep) -> Html {
+    let index = VirtAddr::new(card.trap.stval).vpn(step.level);
+    let is_last = i + 1 == card.walk().len();
+    let failed = card.trap.check.filter(|_| is_last);
+    let class = classes!("level", format!("l{}", step.level), failed.map(|_| "stopped"));
+    let table = step.pte_addr.page_down();
+    html! {
+        <li {class} key={step.level} data-level={step.level.to_string()}>
+            <span class="index" title={format!("VPN[{}] = {index}", step.level)}>
+                { index }<small>{ format!("VPN[{}]", step.level) }</small>
+            </span>
+            <span class="table-name">{ table_name(step.level) }{ " at " }{ frame_link(desk, table) }</span>
+            { strip(desk.model.table(), table, index) }
+            <span class="entry">
+                <span class="hint"><Term explained={field(Field::PteAddress)} label="entry at" />{ " " }{ entry_link(desk, step.pte_addr) }</span>
+                <code class="raw">{ format!("{:#x}", step.pte.raw()) }</code>
+                <Flags pte={step.pte} {failed} />
+            </span>
+            { verdict(desk, step, failed) }
+        </li>
+    }
+}
+
+const fn table_name(level: u32) -> &'static str {
+    match level {
+        2 => "Root table, level 2,",
+        1 => "Table, level 1,",
+        0 => "Last table, level 0,",
+        _ => "Table",
+    }
+}
+
+fn verdict(desk: &Desk, step: &WalkStep, failed: Option<Check>) -> Html {
+    match failed {
+        Some(check) => stopped(check),
+        None if step.pte.is_pointer() => html! {
+            <span class="verdict hint">{ "valid, no R, W or X: points at the next table, " }{ frame_link(desk, step.pte.ppn().base()) }</span>
+        },
+        None => html! { <span class="verdict hint">{ "valid" }</span> },
+    }
+}
+
+fn stopped(check: Check) -> Html {
+    let explained = words::check(check);
+    html! {
+        <span class="verdict" id="check">
+            <strong>{ "The walk stops here: " }<Term {explained} /></strong>{ ". " }{ explained.sentence }
+        </span>
+    }
+}
+
+/// Where no table was read, the check stands alone.
+fn no_walk(card: &Card) -> Html {
+    match card.trap.check.filter(|_| card.walk().is_empty()) {
+        Some(check) => html! { <div class="level stopped">{ stopped(check) }</div> },
+        None => html! {},
+    }
+}
+
+/// The table as a strip of 512 entries: those in use, and the one that was read.
+fn strip(root: Option<&Table>, addr: PhysAddr, index: usize) -> Html {
+    let used = root.and_then(|root| find(root, addr)).map_or(&[][..], |table| &table.entries);
+    let mark = |at: usize, class: &'static str| {
+        html! { <rect {class} x={at.to_string()} y="0" width="3" height="10" /> }
+    };
+    html! {
+        <svg class="strip" viewBox={format!("0 0 {ENTRIES} 10")} preserveAspectRatio="none" role="img"
+            aria-label={format!("entry {index} of {ENTRIES}; {} in use", used.len())}>
+            <rect class="ground" width={ENTRIES.to_string()} height="10" />
+            { for used.iter().map(|entry| mark(entry.index, "used")) }
+            { mark(index, "here") }
+        </svg>
+    }
+}
+
+fn find(table: &Table, addr: PhysAddr) -> Option<&Table> {
+    if table.addr == addr {
+        return Some(table);
+    }
+    table.entries.iter().filter_map(|entry| entry.child.as_deref()).find_map(|child| find(child, addr))
+}
+
+/// A frame as a link to all that belongs to it.
+pub(super) fn frame_link(desk: &Desk, frame: PhysAddr) -> Html {
+    let selected = desk.linked.frames.contains(&frame);
+    html! {
+        <button type="button" class={classes!("link", selected.then_some("selected"))}
+            onclick={desk.selecting(Selection::Frame(frame))}>{ frame.to_string() }</button>
+    }
+}
+
+/// A page-table entry as a link to all that belongs to it.
+pub(super) fn entry_link(desk: &Desk, entry: PhysAddr) -> Html {
+    let selected = desk.linked.entries.contains(&entry);
+    html! {
+        <button type="button" class={classes!("link", selected.then_some("selected"))}
+            onclick={desk.selecting(Selection::Entry(entry))}>{ entry.to_string() }</button>
+    }
+}

@@ -1,0 +1,173 @@
+//! The machine's facts in a student's words, each with the place in the specification.
+
+mod happened;
+
+use faultline_abi::sv39::{Access, Check};
+
+pub use happened::{Told, area_name, fault_class, frame_kind, happened, mode, name, resolved};
+
+/// A sentence, and where the specification says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// A few words, for a label.
+    pub short: &'static str,
+    /// One sentence.
+    pub sentence: &'static str,
+    /// A place in the RISC-V privileged specification.
+    pub source: &'static str,
+}
+
+const WALK: &str = "Privileged spec, Virtual Address Translation Process";
+
+/// The check that a walk failed.
+#[must_use]
+pub const fn check(check: Check) -> Explained {
+    let (short, sentence, source) = match check {
+        Check::NonCanonical => (
+            "address not canonical",
+            "Bits 63 to 39 of the address must all equal bit 38; they do not, so no table was read.",
+            "Privileged spec, Sv39: Addressing and Memory Protection",
+        ),
+        Check::TableAccess => (
+            "page table unreachable",
+            "The table itself lies where no memory can be read, so this is an access fault.",
+            WALK,
+        ),
+        Check::NotValid => (
+            "V = 0",
+            "The entry's valid bit is clear: nothing is mapped here, and the rest of the entry means nothing to the hardware.",
+            WALK,
+        ),
+        Check::WriteWithoutRead => {
+            ("W without R", "The entry allows writing but not reading, a combination that is reserved.", WALK)
+        }
+        Check::ReservedBits => {
+            ("reserved bit set", "The entry sets a bit that must be zero on this machine.", WALK)
+        }
+        Check::PointerAtLastLevel => (
+            "pointer at the last level",
+            "The entry points to a further table, but level 0 is the last: there is no table below it.",
+            WALK,
+        ),
+        Check::MisalignedSuperpage => (
+            "misaligned superpage",
+            "The entry maps a large page whose physical address is not aligned to its size.",
+            WALK,
+        ),
+        Check::NotUser => (
+            "U = 0",
+            "The page is there, but its U bit is clear: user programs may not touch it.",
+            "Privileged spec, Sv39, U bit",
+        ),
+        Check::UserPage => (
+            "user page",
+            "The page belongs to user mode (U = 1); the kernel may not fetch from it, and may load or store only with SUM set.",
+            "Privileged spec, sstatus: SUM",
+        ),
+        Check::NotReadable => ("R = 0", "The page is there, but may not be read.", WALK),
+        Check::NotWritable => ("W = 0", "The page is there, but may not be written.", WALK),
+        Check::NotExecutable => ("X = 0", "The page is there, but may not be executed.", WALK),
+        Check::AccessedClear => (
+            "A = 0",
+            "The accessed bit is clear, and this machine leaves setting it to the kernel.",
+            "Privileged spec, Svade",
+        ),
+        Check::DirtyClear => (
+            "D = 0",
+            "The dirty bit is clear, and this machine leaves setting it to the kernel.",
+            "Privileged spec, Svade",
+        ),
+        Check::PhysicalAccess => (
+            "no memory there",
+            "The translation succeeded, but no memory answers at the physical address: an access fault.",
+            WALK,
+        ),
+    };
+    Explained { short, sentence, source }
+}
+
+/// What the instruction wanted, as a verb: `fetch from`, `load from`, `store to`.
+#[must_use]
+pub const fn wanted(access: Access) -> &'static str {
+    match access {
+        Access::Fetch => "fetch an instruction from",
+        Access::Load => "read from",
+        Access::Store => "write to",
+    }
+}
+
+/// A field of the fault card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// `scause`.
+    Scause,
+    /// `stval`.
+    Stval,
+    /// `sepc`.
+    Sepc,
+    /// The privilege the instruction ran in.
+    Mode,
+    /// `satp`.
+    Satp,
+    /// `VPN[2]`, `VPN[1]`, `VPN[0]`.
+    Vpn,
+    /// The page offset.
+    Offset,
+    /// The address of a page-table entry.
+    PteAddress,
+    /// The flag letters.
+    Flags,
+}
+
+/// What a field of the fault card holds.
+#[must_use]
+pub const fn field(field: Field) -> Explained {
+    let (short, sentence, source) = match field {
+        Field::Scause => (
+            "scause",
+            "Supervisor cause: why the trap was taken. 12, 13 and 15 are page faults on fetch, load and store.",
+            "Privileged spec, Supervisor Cause (scause) Register",
+        ),
+        Field::Stval => (
+            "stval",
+            "Supervisor trap value: for a page fault, the virtual address the instruction wanted.",
+            "Privileged spec, Supervisor Trap Value (stval) Register",
+        ),
+        Field::Sepc => (
+            "sepc",
+            "Supervisor exception program counter: the address of the instruction that faulted, where execution resumes.",
+            "Privileged spec, Supervisor Exception Program Counter (sepc)",
+        ),
+        Field::Mode => (
+            "mode",
+            "The privilege the instruction ran in: U is a user program, S the kernel, M the machine's firmware.",
+            "Privileged spec, Privilege Levels",
+        ),
+        Field::Satp => (
+            "satp",
+            "Supervisor address translation and protection: the mode, and the physical page number of the root page table.",
+            "Privileged spec, Supervisor Address Translation and Protection (satp) Register",
+        ),
+        Field::Vpn => (
+            "VPN",
+            "Nine bits of the virtual page number: the index of an entry in the table of that level, 0 to 511.",
+            "Privileged spec, Sv39: Addressing and Memory Protection",
+        ),
+        Field::Offset => (
+            "offset",
+            "The low twelve bits: the byte inside the 4096-byte page. Translation leaves them alone.",
+            "Privileged spec, Sv39: Addressing and Memory Protection",
+        ),
+        Field::PteAddress => (
+            "PTE address",
+            "Where the entry lies in physical memory: the table's address plus eight times the index.",
+            WALK,
+        ),
+        Field::Flags => (
+            "flags",
+            "D dirty, A accessed, G global, U user, X execute, W write, R read, V valid; a dash is a clear bit.",
+            "Privileged spec, Sv39 page table entry",
+        ),
+    };
+    Explained { short, sentence, source }
+}

@@ -1,0 +1,253 @@
+//! What an event says, in a sentence.
+
+use faultline_abi::PhysAddr;
+use faultline_abi::sv39::{Pte, satp_root};
+use faultline_abi::syscall::Syscall;
+use faultline_abi::trace::{
+    AreaKind, AreaOp, DiskOp, FaultClass, FrameKind, FrameOp, ProcessOp, Resolution, SyscallOp, Verdict,
+};
+use faultline_machine::event::{PteChange, Trap, What};
+use faultline_machine::hart::Privilege;
+
+use crate::state::Processes;
+
+/// A sentence, a second one with the details, and the things that it names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// What happened.
+    pub what: String,
+    /// More about it; may be empty.
+    pub detail: String,
+    /// The frame it is about.
+    pub frame: Option<PhysAddr>,
+    /// The page-table entry that changed: where it lies, before, after.
+    pub entry: Option<(PhysAddr, Pte, Pte)>,
+}
+
+impl Told {
+    fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), ..Self::default() }
+    }
+
+    fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    fn about(mut self, frame: PhysAddr) -> Self {
+        self.frame = (frame.get() != 0).then_some(frame);
+        self
+    }
+}
+
+/// Tells what happened.
+#[must_use]
+pub fn happened(what: &What, processes: &Processes) -> Told {
+    let who = |pid: u32| name(processes, pid);
+    match what {
+        What::Trap(trap) => trapped(trap),
+        What::Return { to, target } => returned(*to, target.get()),
+        What::Pte(change) => entry(change, "Page-table entry written"),
+        What::Ad(change) => entry(change, "The hardware marks the page accessed or dirty"),
+        What::Satp { new, .. } => switched_tables(*new, processes),
+        What::Sfence { va: Some(va), .. } => Told::new(format!("sfence.vma {va}"))
+            .detail("The hardware must forget what it knew of this page."),
+        What::Sfence { va: None, .. } => {
+            Told::new("sfence.vma").detail("The hardware must forget every translation it remembers.")
+        }
+        What::Fault { pid, va, class, area, .. } => classified(&who(*pid), va.get(), *class, *area),
+        What::Resolved { how, frame, .. } => Told::new(resolved(*how)).about(*frame),
+        What::Frame { op, frame, owner, refs, usage } => framed(*op, *frame, &who(*owner), *refs, *usage),
+        What::Hand { frame, accessed, verdict } => hand(*frame, *accessed, *verdict),
+        What::Evicted { pid, va, frame, slot, .. } => {
+            let to = slot.map_or_else(|| "dropped".into(), |slot| format!("written to swap slot {}", slot.0));
+            Told::new(format!("Page {va} of {} is evicted and {to}", who(*pid))).about(*frame)
+        }
+        What::Disk { op, sector, sectors } => {
+            let verb = if *op == DiskOp::Read { "read from" } else { "written to" };
+            Told::new(format!("{sectors} sectors {verb} the disk")).detail(format!("from sector {sector}"))
+        }
+        What::Area { op, pid, start, end, area, .. } => {
+            let told = match op {
+                AreaOp::Mapped => format!("{} gets its {}", who(*pid), area_name(*area)),
+                AreaOp::Unmapped => format!("{} loses its {}", who(*pid), area_name(*area)),
+                AreaOp::Resized => format!("The {} of {} now ends at {end}", area_name(*area), who(*pid)),
+            };
+            Told::new(told).detail(format!("{start} to {end}"))
+        }
+        What::Process { op, pid, other, .. } => process(*op, &who(*pid), *other),
+        What::Syscall { op, pid, number, args } => syscall(*op, &who(*pid), *number, args[0].0),
+        What::Tracepoint { number, .. } => Told::new(format!("Tracepoint {number} of the kernel")),
+        What::Mark { number, .. } => Told::new(format!("Mark {number} of the program")),
+    }
+}
+
+/// `lazy (pid 1)`; the kernel for pid 0.
+#[must_use]
+pub fn name(processes: &Processes, pid: u32) -> String {
+    match (pid, processes.by_pid.get(&pid)) {
+        (0, None) => "the kernel".into(),
+        (_, None) => format!("pid {pid}"),
+        (_, Some(process)) => process.label(),
+    }
+}
+
+fn trapped(trap: &Trap) -> Told {
+    let to = mode(trap.to);
+    let told = Told::new(format!("Trap into {to}: {}", trap.cause));
+    match trap.page_fault() {
+        Some(_) => told.detail(format!("at address {:#x}, by the instruction at {}", trap.stval, trap.sepc)),
+        None => told.detail(format!("at instruction {}", trap.sepc)),
+    }
+}
+
+fn returned(to: Privilege, target: u64) -> Told {
+    let privilege = match to {
+        Privilege::Machine => "mret",
+        Privilege::Supervisor | Privilege::User => "sret",
+    };
+    Told::new(format!("Back to {} at {target:#x}", mode(to)))
+        .detail(format!("{privilege} leaves the trap handler"))
+}
+
+/// A privilege mode in words.
+#[must_use]
+pub const fn mode(mode: Privilege) -> &'static str {
+    match mode {
+        Privilege::User => "the user program",
+        Privilege::Supervisor => "the kernel",
+        Privilege::Machine => "the firmware",
+    }
+}
+
+fn entry(change: &PteChange, words: &str) -> Told {
+    let at = change.va.map_or_else(String::new, |va| format!(" for {va}"));
+    let mut told = Told::new(format!("{words}{at}, level {}", change.level));
+    told.entry = Some((change.pte_addr, change.old, change.new));
+    told
+}
+
+fn switched_tables(satp: u64, processes: &Processes) -> Told {
+    if satp >> 60 == 0 {
+        return Told::new("satp: translation is off");
+    }
+    let root = satp_root(satp).base();
+    let owner = processes.of_root(root).map_or_else(|| "the kernel".into(), |process| process.label());
+    Told::new(format!("satp: the page tables of {owner} are in force"))
+        .detail(format!("root table at {root}"))
+        .about(root)
+}
+
+fn classified(who: &str, va: u64, class: FaultClass, area: Option<AreaKind>) -> Told {
+    let place = match area {
+        Some(area) => format!("{va:#x} lies in the {} of {who}", area_name(area)),
+        None => format!("{va:#x} lies in no area of {who}"),
+    };
+    Told::new(format!("Classified: {}", fault_class(class))).detail(place)
+}
+
+/// What the kernel took a page fault for.
+#[must_use]
+pub const fn fault_class(class: FaultClass) -> &'static str {
+    match class {
+        FaultClass::Lazy => "lazy, first touch of heap that sbrk had promised",
+        FaultClass::ZeroFill => "zero fill, first touch of memory that starts as zeros",
+        FaultClass::Cow => "copy on write, first write to a shared page",
+        FaultClass::Demand => "demand paging, the page is still on disk",
+        FaultClass::Mmap => "mapped file, first touch of this page",
+        FaultClass::SwapIn => "swapped out, the page must come back from disk",
+        FaultClass::Stack => "stack growth, first touch below the stack",
+        FaultClass::Invalid => "invalid, the program has no right to this access",
+        FaultClass::Spurious => "spurious, the page is mapped as needed already",
+    }
+}
+
+/// How the kernel dealt with a page fault.
+#[must_use]
+pub const fn resolved(how: Resolution) -> &'static str {
+    match how {
+        Resolution::Zeroed => "Resolved: a frame full of zeros is mapped",
+        Resolution::SharedZero => "Resolved: the shared zero frame is mapped, read-only",
+        Resolution::Copied => "Resolved: the page was copied into a frame of its own",
+        Resolution::Reused => "Resolved: the last sharer may write again, without a copy",
+        Resolution::ReadFile => "Resolved: the page was read from the file",
+        Resolution::ReadSwap => "Resolved: the page was read back from swap",
+        Resolution::Shared => "Resolved: a frame that was in memory already is mapped",
+        Resolution::Spurious => "Resolved: the page was mapped already",
+        Resolution::Killed => "Resolved: the process is killed",
+        Resolution::Refused => "Resolved: the system call is refused, the program lives on",
+    }
+}
+
+fn framed(op: FrameOp, frame: PhysAddr, who: &str, refs: u32, usage: FrameKind) -> Told {
+    let usage = frame_kind(usage);
+    let told = match op {
+        FrameOp::Allocated => format!("Frame {frame} taken for {who}: {usage}"),
+        FrameOp::Shared => format!("Frame {frame} shared with {who}"),
+        FrameOp::Unshared => format!("Frame {frame} let go by {who}"),
+        FrameOp::Freed => format!("Frame {frame} given back by {who}"),
+    };
+    let count = match refs {
+        0 => "nobody uses it now".into(),
+        1 => "1 user".into(),
+        refs => format!("{refs} users"),
+    };
+    Told::new(told).detail(count).about(frame)
+}
+
+/// What a frame is used for.
+#[must_use]
+pub const fn frame_kind(kind: FrameKind) -> &'static str {
+    match kind {
+        FrameKind::User => "a page of a program",
+        FrameKind::PageTable => "a page table",
+        FrameKind::Trapframe => "a trapframe",
+        FrameKind::KernelStack => "a kernel stack",
+        FrameKind::Kernel => "kernel memory",
+        FrameKind::Zero => "the shared zero page",
+        FrameKind::Cache => "a page of a file",
+    }
+}
+
+/// What an area is for.
+#[must_use]
+pub const fn area_name(area: AreaKind) -> &'static str {
+    match area {
+        AreaKind::Guard => "guard page",
+        AreaKind::Mmap => "mapped file",
+        other => other.name(),
+    }
+}
+
+fn hand(frame: PhysAddr, accessed: bool, verdict: Verdict) -> Told {
+    let seen = if accessed { "accessed" } else { "not accessed" };
+    let verdict = match verdict {
+        Verdict::SecondChance => "it gets a second chance",
+        Verdict::Victim => "it is the victim",
+        Verdict::Skipped => "it is skipped",
+    };
+    Told::new(format!("The clock hand looks at frame {frame}: {seen}, {verdict}")).about(frame)
+}
+
+fn process(op: ProcessOp, who: &str, other: u64) -> Told {
+    match op {
+        ProcessOp::Created => Told::new(format!("{who} is created")),
+        ProcessOp::Execed => Told::new(format!("{who} starts its program")),
+        ProcessOp::Switched => Told::new(format!("{who} gets the hart")),
+        ProcessOp::Exited => Told::new(format!("{who} exits with status {other}")),
+        ProcessOp::Killed => {
+            Told::new(format!("The kernel kills {who}")).detail(format!("for a fault with scause {other}"))
+        }
+    }
+}
+
+fn syscall(op: SyscallOp, who: &str, number: u32, arg0: u64) -> Told {
+    let call = Syscall::from_number(number.into())
+        .map_or_else(|| format!("system call {number}"), |call| format!("{}()", call.name()));
+    match op {
+        SyscallOp::Enter => {
+            Told::new(format!("{who} calls {call}")).detail(format!("first argument {arg0:#x}"))
+        }
+        SyscallOp::Return => Told::new(format!("{call} returns {arg0:#x} to {who}")),
+    }
+}
