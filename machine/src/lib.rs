@@ -13,6 +13,7 @@ pub mod decode;
 pub mod device;
 pub mod device_tree;
 pub mod digest;
+pub mod disasm;
 pub mod drive;
 pub mod event;
 mod exec;
