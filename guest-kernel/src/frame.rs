@@ -2,8 +2,8 @@
 //!
 //! A [`Frame`] is one reference to one frame. Dropping it gives the reference back, and the last one
 //! gives back the frame; [`Frame::share`] makes another. There is no way to free a frame by hand. A
-//! page-table entry holds a reference too: see [`crate::table`] and [`crate::page_table`], the only other files that touch
-//! the memory of a frame.
+//! page-table entry holds a reference too: see [`crate::table`] and [`crate::page_table`], the only
+//! other files that touch the memory of a frame.
 //!
 //! Invariant: the count of a frame is the number of handles plus the number of entries that own one;
 //! a frame on the free list has count 0.
