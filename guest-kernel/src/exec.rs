@@ -115,11 +115,13 @@ impl AddressSpace {
         segment: &Segment,
         page: VirtAddr,
     ) -> Result<(), ExecError> {
-        let done = page.get() - segment.start.get();
-        let length = segment.file_size.saturating_sub(done).min(PAGE_SIZE);
         let mut frame =
             self.table.pool().allocate(self.pid, FrameKind::User).ok_or(ExecError::OutOfMemory)?;
-        if let (Some(bytes), Ok(length @ 1..=PAGE_BYTES)) = (frame.bytes_mut(), usize::try_from(length)) {
+        let done = page.get() - segment.start.get();
+        let length = segment.file_size.saturating_sub(done);
+        let length = usize::try_from(length).map_or(PAGE_BYTES, |length| length.min(PAGE_BYTES));
+        if length > 0 {
+            let bytes = frame.bytes_mut().expect("a new frame is nobody else's");
             file.read_at(segment.file_offset + done, &mut bytes[..length])?;
         }
         self.table.map(page, frame, segment.prot.pte_flags() | PteFlags::U)?;
