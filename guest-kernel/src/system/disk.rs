@@ -139,7 +139,11 @@ impl FileSystem {
     /// # Errors
     /// Where there is no FAT16 or FAT32 volume, or the disk fails.
     pub fn mount(device: BlockDevice) -> Result<Self, FileError> {
-        let manager = VolumeManager::new(Disk(RefCell::new(device)), NoClock);
+        let disk = Disk(RefCell::new(device));
+        let mut boot_sector = [Block::new()];
+        disk.read(&mut boot_sector, BlockIdx(VOLUME_START)).map_err(FileError::DeviceError)?;
+        check_cluster_size(&boot_sector[0].contents)?;
+        let manager = VolumeManager::new(disk, NoClock);
         let volume = manager.open_raw_volume(VolumeIdx(0))?;
         let root = manager.open_root_dir(volume)?;
         Ok(Self { manager, root })
@@ -152,6 +156,17 @@ impl FileSystem {
     pub fn open(&self, name: &str) -> Result<OpenFile<'_>, FileError> {
         let file = self.manager.open_file_in_dir(self.root, name, Mode::ReadOnly)?;
         Ok(OpenFile { files: self, file })
+    }
+}
+
+/// Checks what the file-system crate would divide by (Microsoft's FAT specification, "Boot Sector").
+fn check_cluster_size(boot_sector: &[u8; Block::LEN]) -> Result<(), FileError> {
+    let bytes_per_sector = u16::from_le_bytes([boot_sector[11], boot_sector[12]]);
+    let sectors_per_cluster = boot_sector[13];
+    if usize::from(bytes_per_sector) == Block::LEN && sectors_per_cluster.is_power_of_two() {
+        Ok(())
+    } else {
+        Err(FileError::FormatError("the first sector is no FAT boot sector"))
     }
 }
 
