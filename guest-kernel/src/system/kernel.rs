@@ -117,8 +117,7 @@ impl Kernel {
             self.running = process.pid;
         }
         loop {
-            let root = process.space.root();
-            let trap = arch::run_user(process.trapframe(), root);
+            let trap = arch::run_user(&mut process.space);
             match self.take_trap(process, trap) {
                 Next::Resume => {}
                 next => return next,

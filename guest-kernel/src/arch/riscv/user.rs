@@ -9,13 +9,14 @@
 
 use core::arch::global_asm;
 
-use faultline_abi::{Ppn, VirtAddr, sv39::satp_sv39};
+use faultline_abi::{VirtAddr, sv39::satp_sv39};
 use riscv::register::{
     scause, sepc, sstatus, stval,
     stvec::{self, Stvec, TrapMode},
 };
 
 use crate::{
+    address_space::AddressSpace,
     frame::PAGE_BYTES,
     memlayout::{TRAMPOLINE, TRAPFRAME},
 };
@@ -70,28 +71,29 @@ pub struct Trap {
     pub stval: u64,
 }
 
-/// Runs the program whose registers are in `frame`, in the address space with this `root`, until
-/// its next trap.
-///
-/// `frame` is the page that the space maps at [`TRAPFRAME`].
-pub fn run_user(frame: &mut Trapframe, root: Ppn) -> Trap {
-    let symbols = (trampoline_offset(&raw const user_vector), trampoline_offset(&raw const user_return));
-    // SAFETY: the trampoline saves every register of the program and restores every register that
-    // the kernel's calling convention preserves; `root` is a table that maps trampoline and trapframe.
+/// Runs the program in `space`, from the registers in its trapframe, until its next trap.
+pub fn run_user(space: &mut AddressSpace) -> Trap {
+    let satp = satp_sv39(space.root());
+    let frame = trapframe(space.trapframe_page());
+    let vector = in_trampoline(&raw const user_vector);
+    let entry = in_trampoline(&raw const user_return);
+    // SAFETY: every space maps the trampoline and, with `frame` in it, the trapframe. The trampoline
+    // saves every register of the program and restores every register that a call preserves.
     unsafe {
-        set_trap_vector(TRAMPOLINE.wrapping_add(symbols.0));
+        set_trap_vector(vector);
         sstatus::set_spp(sstatus::SPP::User);
         sstatus::set_spie();
         sepc::write(to_usize(frame.epc));
-        enter_user(frame, satp_sv39(root), TRAMPOLINE.wrapping_add(symbols.1).get());
+        enter_user(frame, satp, entry.get());
         set_trap_vector(VirtAddr::new(&raw const kernel_vector as u64));
     }
     frame.epc = sepc::read() as u64;
     Trap { scause: scause::read().bits() as u64, stval: stval::read() as u64 }
 }
 
-fn trampoline_offset(symbol: *const u8) -> u64 {
-    symbol as u64 - &raw const __trampoline as u64
+/// Where `symbol` of the trampoline is mapped in every space.
+fn in_trampoline(symbol: *const u8) -> VirtAddr {
+    TRAMPOLINE.wrapping_add(symbol as u64 - &raw const __trampoline as u64)
 }
 
 /// # Safety
