@@ -1,7 +1,7 @@
 //! One page of a page table, and the references that its entries own.
 //!
-//! An entry that maps a frame of the pool owns one reference to it, from [`Table::map`] to
-//! [`Table::take`]; an entry that points at a table of the next level owns that table. So an entry
+//! An entry that maps a frame of the pool owns one reference to it, from `Table::map` to
+//! `Table::take`; an entry that points at a table of the next level owns that table. So an entry
 //! can neither leak a frame nor outlive it.
 
 use faultline_abi::{

@@ -25,7 +25,7 @@ pub fn write(fd: u64, bytes: &[u8]) -> Option<usize> {
     write_raw(fd, bytes.as_ptr(), bytes.len())
 }
 
-/// [`write`] with any address and length. The kernel checks them.
+/// [`write()`] with any address and length. The kernel checks them.
 pub fn write_raw(fd: u64, start: *const u8, length: usize) -> Option<usize> {
     let written = call(Syscall::Write, [fd, start as u64, length as u64]);
     checked(written).and_then(|length| usize::try_from(length).ok())
