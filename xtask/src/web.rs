@@ -119,6 +119,8 @@ fn bound(binary: &Binary) -> Result<PathBuf> {
     remove(&folder)?;
     let mut bindgen = Bindgen::new();
     bindgen.input_bytes(&binary.name, wasm).web(true)?.typescript(false);
+    // The library, unlike the command, would leave it to the caller to say where the WebAssembly lies.
+    bindgen.omit_default_module_path(false);
     bindgen.generate(&folder).with_context(|| format!("binding {} to JavaScript", binary.name))?;
     fs::write(&stamp, digest)?;
     Ok(folder)
