@@ -247,12 +247,12 @@ impl Processes {
         if op != AreaOp::Unmapped && section.areas.len() < AREAS_MAX {
             section.areas.push(area);
         }
-        let size = match area.kind {
-            // How large these are is the compiler's business.
-            AreaKind::Text | AreaKind::Data => String::new(),
-            _ => format!(", {} bytes", area.end.get().saturating_sub(area.start.get())),
-        };
-        self.say(pid, format!("{} {}, {}{size}", area.kind.name(), op.name(), protection(prot)));
+        // Where text and data lie, and whether there is data at all, is the compiler's business.
+        if !matches!(area.kind, AreaKind::Text | AreaKind::Data) {
+            let size = area.end.get().saturating_sub(area.start.get());
+            let (name, op) = (area.kind.name(), op.name());
+            self.say(pid, format!("{name} {op}, {}, {size} bytes", protection(prot)));
+        }
     }
 
     fn process(&mut self, op: ProcessOp, pid: u32, other: u64, name: &str) {

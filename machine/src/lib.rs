@@ -19,6 +19,7 @@ pub mod event;
 mod exec;
 pub mod hart;
 pub mod insn;
+pub mod inspect;
 pub mod loader;
 pub mod machine;
 pub mod mmu;

@@ -94,8 +94,11 @@ struct DigestArguments {
     #[command(flatten)]
     scenario: ScenarioArguments,
     /// Print the semantic form itself instead.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "write")]
     semantic: bool,
+    /// Write the semantic digest into the scenario's file instead.
+    #[arg(long)]
+    write: bool,
 }
 
 fn count(text: &str) -> Result<u64, String> {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use faultline_abi::scenario::{Image, Scenario};
+use faultline_abi::scenario::{Digests, Image, Scenario};
 use faultline_machine::bus;
 use faultline_machine::digest::sha256;
 use faultline_machine::drive::Driver;
@@ -101,10 +101,25 @@ pub(crate) fn digest(arguments: &DigestArguments) -> Result<ExitCode, Failure> {
     let Some((exact, semantic)) = output.finish()?.digests else { return Ok(ExitCode::SUCCESS) };
     if arguments.semantic {
         print!("{}", semantic.text());
+    } else if arguments.write {
+        write(scenario, semantic.digest(), arguments)?;
     } else {
         println!(r#"{{"semantic":"{}","exact":"{exact}"}}"#, semantic.digest());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the scenario back with the digest that its run has now. An exact digest that stood there
+/// held for other images and goes.
+fn write(mut scenario: Scenario, semantic: String, arguments: &DigestArguments) -> Result<(), Failure> {
+    let path = &arguments.scenario.scenario;
+    if !arguments.scenario.settings.is_empty() || arguments.scenario.max_instructions.is_some() {
+        return Err(Failure::new("--write takes the scenario as it is; drop --set and --max-instructions"));
+    }
+    scenario.digest = Digests { semantic: Some(semantic), exact: None };
+    let mut json = serde_json::to_string_pretty(&scenario).map_err(|error| Failure::file(path, error))?;
+    json.push('\n');
+    std::fs::write(path, json).map_err(|error| Failure::file(path, error))
 }
 
 /// Says of each digest what it is and whether it is the one that the scenario promises.
