@@ -164,7 +164,9 @@ impl fmt::Display for CsrName {
         match (named, number) {
             (Some((_, name)), _) => f.write_str(name),
             (None, csr::HPMCOUNTER3..=csr::HPMCOUNTER31) => write!(f, "hpmcounter{}", number - csr::CYCLE),
-            (None, csr::MHPMCOUNTER3..=csr::MHPMCOUNTER31) => write!(f, "mhpmcounter{}", number - csr::MCYCLE),
+            (None, csr::MHPMCOUNTER3..=csr::MHPMCOUNTER31) => {
+                write!(f, "mhpmcounter{}", number - csr::MCYCLE)
+            }
             (None, csr::MHPMEVENT3..=csr::MHPMEVENT31) => {
                 write!(f, "mhpmevent{}", number - csr::MCOUNTINHIBIT)
             }

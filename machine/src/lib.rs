@@ -30,3 +30,6 @@ mod registers;
 pub mod scenario;
 pub mod session;
 pub mod trap;
+
+#[cfg(test)]
+mod tests;

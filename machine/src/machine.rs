@@ -202,6 +202,21 @@ impl<D: Devices> Machine<D> {
     }
 }
 
+#[cfg(test)]
+impl<D: Devices> Machine<D> {
+    pub(crate) fn hart_mut(&mut self) -> &mut Hart {
+        &mut self.harts[0]
+    }
+
+    pub(crate) fn ram_mut(&mut self) -> &mut Ram {
+        &mut self.system.ram
+    }
+
+    pub(crate) fn devices_mut(&mut self) -> &mut D {
+        &mut self.system.devices
+    }
+}
+
 /// What a turn came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {

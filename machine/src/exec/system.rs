@@ -21,7 +21,8 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         match insn.op {
             Op::Tracepoint => self.tracepoint(insn),
             Op::Ecall => return Err(Fault { exception: self.call(), tval: 0 }),
-            Op::Ebreak => return Err(Fault { exception: Exception::Breakpoint, tval: self.hart.pc }),
+            // The specification allows zero or the address here; QEMU leaves zero.
+            Op::Ebreak => return Err(Fault { exception: Exception::Breakpoint, tval: 0 }),
             Op::Mret => return self.machine_return(),
             Op::Sret => return self.supervisor_return(),
             Op::Wfi => return self.wait(),
