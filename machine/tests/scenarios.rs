@@ -1,0 +1,112 @@
+//! The shipped scenarios against their recorded streams, and against themselves.
+
+mod common;
+
+use common::{guest, root, scenarios, session};
+use faultline_abi::scenario::{Anchor, Scenario};
+use faultline_machine::digest::{Semantic, sha256};
+use faultline_machine::event::{Event, Selector};
+use faultline_machine::session::{Goal, Progress, Session};
+
+/// Runs a session to its end, which it must have.
+fn explore(session: &mut Session) {
+    loop {
+        match session.forward(Goal::End, 1_000_000) {
+            Progress::Budget => {}
+            Progress::Ended(_) => return,
+            other => panic!("the run does not end: {other:?}"),
+        }
+    }
+}
+
+fn semantic(events: &[Event]) -> Semantic {
+    let mut semantic = Semantic::default();
+    events.iter().for_each(|event| semantic.add(&event.what, event.mode));
+    semantic
+}
+
+fn golden(name: &str) -> String {
+    let path = root().join("static/golden").join(format!("{name}.semantic.txt"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn every_run_has_the_meaning_that_was_recorded() {
+    let Some(guest) = guest() else { return };
+    for (name, scenario) in scenarios() {
+        let mut session = session(&guest, &scenario);
+        explore(&mut session);
+        let text = semantic(session.log()).text();
+        assert_eq!(
+            text,
+            golden(&name),
+            "{name}: if this is meant, run `cargo xtask bless` and read its diff"
+        );
+    }
+}
+
+#[test]
+fn the_recorded_streams_have_the_digests_that_the_scenarios_promise() {
+    for (name, scenario) in scenarios() {
+        assert_eq!(scenario.digest.semantic, Some(sha256(golden(&name).as_bytes())), "{name}");
+    }
+}
+
+#[test]
+fn two_runs_are_the_same_to_the_last_byte() {
+    let Some(guest) = guest() else { return };
+    for (name, scenario) in scenarios() {
+        let [first, second] = [(), ()].map(|()| {
+            let mut session = session(&guest, &scenario);
+            explore(&mut session);
+            session.digests()
+        });
+        assert_eq!(first, second, "{name}");
+    }
+}
+
+#[test]
+fn how_a_run_is_sliced_changes_nothing() {
+    let Some(guest) = guest() else { return };
+    let (_, scenario) = scenarios().remove(0);
+    let mut whole = session(&guest, &scenario);
+    explore(&mut whole);
+    let mut sliced = session(&guest, &scenario);
+    let mut slice = 1;
+    while let Progress::Budget = sliced.forward(Goal::End, slice) {
+        slice = slice * 7 % 10_007 + 1;
+    }
+    assert_eq!(sliced.digests(), whole.digests());
+    assert_eq!(sliced.position(), whole.position());
+}
+
+#[test]
+fn every_note_is_bound_to_an_event_that_happens() {
+    let Some(guest) = guest() else { return };
+    for (name, scenario) in scenarios() {
+        let mut session = session(&guest, &scenario);
+        explore(&mut session);
+        for note in &scenario.narration {
+            assert!(happens(&session, &note.at), "{name}: {:?}", note.at);
+        }
+    }
+}
+
+fn happens(session: &Session, at: &Anchor) -> bool {
+    let selector: Selector = at.kind.parse().unwrap();
+    session.log().iter().filter(|event| selector.matches(&event.what)).nth(at.ordinal as usize).is_some()
+}
+
+#[test]
+fn an_eager_sbrk_has_no_faults() {
+    let Some(guest) = guest() else { return };
+    let (_, mut scenario) = scenarios().into_iter().find(|(name, _)| name == "lazy-sbrk").unwrap();
+    let faults = |scenario: &Scenario| {
+        let mut session = session(&guest, scenario);
+        explore(&mut session);
+        session.log().iter().filter(|event| event.what.page_fault().is_some()).count()
+    };
+    assert_eq!(faults(&scenario), 4);
+    scenario.kernel.insert("sbrk".into(), "eager".into());
+    assert_eq!(faults(&scenario), 0);
+}
