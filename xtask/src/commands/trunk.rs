@@ -80,7 +80,10 @@ fn path() -> Result<OsString> {
         return Ok(path);
     }
     let folder = workspace::target().join("trunk-path");
-    write_script(&folder.join("cargo"), &script(&compiler.environment(Target::Web), &env::current_exe()?))?;
+    let mut environment = compiler.environment(Target::Web);
+    // What `cargo xtask serve` compiled is taken over.
+    environment.push(("CARGO_TARGET_DIR".to_owned(), workspace::web_build().display().to_string()));
+    write_script(&folder.join("cargo"), &script(&environment, &env::current_exe()?))?;
     let folders = std::iter::once(folder).chain(env::split_paths(&path));
     env::join_paths(folders).context("PATH cannot be extended")
 }
