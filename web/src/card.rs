@@ -1,12 +1,12 @@
 //! The fault card: one page fault with everything that is known of it at a position of the run.
 
-use faultline_abi::sv39::{Access, Check, LEVELS, WalkStep, satp_root};
-use faultline_abi::trace::{AreaKind, FrameOp};
+use faultline_abi::sv39::{Access, Check, WalkStep, satp_root};
+use faultline_abi::trace::{AreaKind, FaultClass, ProcessOp, Resolution};
 use faultline_abi::{PhysAddr, VirtAddr};
 use faultline_machine::event::{Event, Trap, What};
 use faultline_machine::hart::Privilege;
 
-use crate::episode::{Episode, Outcome};
+use crate::episode::{Episode, Outcome, is_clearing};
 use crate::state::{Area, History, Process, View};
 use crate::words::{self, Told, area_name};
 
@@ -75,11 +75,12 @@ pub enum When {
 }
 
 impl When {
-    fn of(event: usize, so_far: usize) -> Self {
+    /// Of events `first` to `last`, after the first `so_far`.
+    fn of(first: usize, last: usize, so_far: usize) -> Self {
         match so_far {
-            so_far if so_far == event + 1 => Self::Now,
-            so_far if so_far > event => Self::Passed,
-            _ => Self::Coming,
+            so_far if so_far <= first => Self::Coming,
+            so_far if so_far <= last + 1 => Self::Now,
+            _ => Self::Passed,
         }
     }
 }
@@ -126,7 +127,7 @@ impl Card {
     #[must_use]
     pub fn who(&self) -> String {
         match &self.process {
-            Some(process) if self.mode == Privilege::User => process.label(),
+            Some(process) if self.mode == Privilege::User => format!("program {}", process.label()),
             _ => words::mode(self.mode).into(),
         }
     }
@@ -162,8 +163,8 @@ impl Card {
     fn reason(&self) -> String {
         let last = self.walk().last();
         match (self.trap.check, last) {
-            (Some(Check::NotValid), Some(step)) if step.level + 1 < LEVELS => {
-                format!("The page table has nothing there: the walk ended at level {}.", step.level)
+            (Some(Check::NotValid), Some(step)) if step.level > 0 => {
+                format!("Nothing is mapped in that whole region: the walk ended at level {}.", step.level)
             }
             (Some(Check::NotValid), _) => "No page is mapped there.".into(),
             (Some(check), _) => words::check(check).sentence.into(),
@@ -202,36 +203,86 @@ fn place(process: Option<&Process>, va: VirtAddr) -> Place {
     Place::Between(below, above)
 }
 
+/// Events of one kind in a row that are told as one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    /// Stands for itself.
+    Single,
+    /// The trampoline changes the page tables: fence, `satp`, fence.
+    Switch,
+    /// Something is taken away from a process.
+    Clearing,
+}
+
+impl Group {
+    fn of(what: &What) -> Self {
+        match what {
+            What::Sfence { va: None, .. } | What::Satp { .. } => Self::Switch,
+            what if is_clearing(what) => Self::Clearing,
+            _ => Self::Single,
+        }
+    }
+}
+
 fn answer(history: &History, episode: Episode, view: &View, so_far: usize) -> Vec<Step> {
     let last = episode.end.unwrap_or_else(|| history.events.len().saturating_sub(1));
-    let range = episode.trap + 1..=last;
-    let events = history.events.get(range).unwrap_or(&[]);
-    let mut steps: Vec<Step> = Vec::new();
-    let mut freed = 0_usize;
-    for (n, event) in (episode.trap + 1..).zip(events) {
-        let is_freeing = matches!(event.what, What::Frame { op: FrameOp::Freed, .. });
-        freed = if is_freeing { freed + 1 } else { 0 };
-        if freed > 1 {
-            steps.pop();
-        }
-        steps.push(step(n, event, view, freed, so_far));
+    let events = history.events.get(episode.trap + 1..=last).unwrap_or(&[]);
+    let same = |a: &Event, b: &Event| {
+        let group = Group::of(&a.what);
+        group != Group::Single && group == Group::of(&b.what)
+    };
+    let mut first = episode.trap + 1;
+    let mut steps = Vec::new();
+    for group in events.chunk_by(same) {
+        steps.push(step(first, group, view, so_far));
+        first += group.len();
     }
     steps
 }
 
-fn step(n: usize, event: &Event, view: &View, freed: usize, so_far: usize) -> Step {
-    let mut told = words::happened(&event.what, &view.processes);
-    if freed > 1 {
-        told = Told { what: format!("{freed} frames given back"), ..Told::default() };
+fn step(first: usize, events: &[Event], view: &View, so_far: usize) -> Step {
+    let last = first + events.len() - 1;
+    Step {
+        event: last,
+        told: told(events, view),
+        when: When::of(first, last, so_far),
+        is_bad: events.iter().any(|event| is_bad(&event.what)),
     }
-    if let What::Return { to: Privilege::User, .. } = event.what {
-        told.what = "Back to the program: the same instruction is executed again".into();
+}
+
+fn told(events: &[Event], view: &View) -> Told {
+    let tell = |event: &Event| words::happened(&event.what, &view.processes);
+    let switch = events.iter().find(|event| matches!(event.what, What::Satp { .. }));
+    match (switch, events) {
+        (Some(switch), _) => tell(switch),
+        (None, [event]) => match event.what {
+            What::Return { to: Privilege::User, .. } => {
+                Told { what: "Back to the program, at the same instruction".into(), ..tell(event) }
+            }
+            What::Ad(_) => Told {
+                what: "The instruction runs again and succeeds: the hardware sets A, and D for a store"
+                    .into(),
+                ..tell(event)
+            },
+            _ => tell(event),
+        },
+        (None, several) => cleared(several),
     }
-    Step { event: n, told, when: When::of(n, so_far), is_bad: is_bad(&event.what) }
+}
+
+fn cleared(events: &[Event]) -> Told {
+    let count = |wanted: fn(&What) -> bool| events.iter().filter(|event| wanted(&event.what)).count();
+    let frames = count(|what| matches!(what, What::Frame { .. }));
+    let areas = count(|what| matches!(what, What::Area { .. }));
+    let what = if frames + areas == 0 {
+        "The hardware forgets its translations".into()
+    } else {
+        format!("Everything it had is taken back: {areas} areas, {frames} frames")
+    };
+    Told { what, ..Told::default() }
 }
 
 fn is_bad(what: &What) -> bool {
-    use faultline_abi::trace::{FaultClass, ProcessOp, Resolution};
     matches!(
         what,
         What::Fault { class: FaultClass::Invalid, .. }

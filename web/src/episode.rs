@@ -1,7 +1,7 @@
 //! A page fault from the trap to the moment when the program goes on, or is no more.
 
 use faultline_abi::VirtAddr;
-use faultline_abi::trace::{FaultClass, ProcessOp, Resolution};
+use faultline_abi::trace::{AreaOp, FaultClass, FrameOp, ProcessOp, Resolution};
 use faultline_machine::event::{Event, Trap, What};
 use faultline_machine::hart::Privilege;
 
@@ -44,33 +44,45 @@ pub fn episodes(events: &[Event]) -> Vec<Episode> {
     let mut open: Option<Open> = None;
     for (n, event) in events.iter().enumerate() {
         if let Some((trap, _)) = event.what.page_fault() {
-            all.extend(open.take().map(|open| open.episode));
-            open = Some(Open::new(n, event.mode, trap));
-        } else if let Some(episode) = open.as_mut().and_then(|open| open.see(n, &event.what)) {
-            all.push(episode);
-            open = None;
+            all.extend(open.replace(Open::new(n, event, trap)).map(|open| open.episode));
+        } else if let Some(mut now) = open.take() {
+            match now.see(n, event) {
+                Seen::More => open = Some(now),
+                Seen::Over => all.push(now.episode),
+            }
         }
     }
     all.extend(open.map(|open| open.episode));
     all
 }
 
+/// Whether an episode may have more events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    More,
+    Over,
+}
+
 struct Open {
     episode: Episode,
     mode: Privilege,
     sepc: VirtAddr,
+    page: VirtAddr,
     pid: Option<u32>,
 }
 
 impl Open {
-    fn new(n: usize, mode: Privilege, trap: &Trap) -> Self {
+    fn new(n: usize, event: &Event, trap: &Trap) -> Self {
         let episode = Episode { trap: n, end: None, outcome: Outcome::Unanswered };
-        Self { episode, mode, sepc: trap.sepc, pid: None }
+        let page = VirtAddr::new(trap.stval).page_down();
+        Self { episode, mode: event.mode, sepc: trap.sepc, page, pid: None }
     }
 
-    /// Takes an event into account; gives the episode back when that was its last.
-    fn see(&mut self, n: usize, what: &What) -> Option<Episode> {
-        match what {
+    fn see(&mut self, n: usize, event: &Event) -> Seen {
+        if self.episode.end.is_some() {
+            return self.see_aftermath(n, event);
+        }
+        match &event.what {
             What::Fault { pid, class, .. } => {
                 self.pid = Some(*pid);
                 let promised = matches!(class, FaultClass::Lazy | FaultClass::ZeroFill | FaultClass::Stack);
@@ -79,16 +91,101 @@ impl Open {
             What::Resolved { how: Resolution::Killed, .. } => self.episode.outcome = Outcome::Killed,
             What::Process { op: ProcessOp::Killed, pid, .. } if self.pid.is_none_or(|own| own == *pid) => {
                 self.episode.outcome = Outcome::Killed;
-                return self.over(n);
+                self.episode.end = Some(n);
             }
-            What::Return { to, target } if (*to, *target) == (self.mode, self.sepc) => return self.over(n),
+            What::Return { to, target } if (*to, *target) == (self.mode, self.sepc) => {
+                self.episode.end = Some(n);
+            }
             _ => {}
         }
-        None
+        Seen::More
     }
 
-    fn over(&mut self, n: usize) -> Option<Episode> {
-        self.episode.end = Some(n);
-        Some(self.episode)
+    /// After the end: the hardware marks the page as the instruction succeeds; the kernel clears
+    /// away what a killed process leaves behind.
+    fn see_aftermath(&mut self, n: usize, event: &Event) -> Seen {
+        let belongs = match &event.what {
+            What::Ad(change) => event.mode == self.mode && change.va == Some(self.page),
+            what => self.episode.outcome == Outcome::Killed && is_clearing(what),
+        };
+        if belongs {
+            self.episode.end = Some(n);
+            return Seen::More;
+        }
+        Seen::Over
+    }
+}
+
+/// Whether an event takes something away from a process.
+#[must_use]
+pub fn is_clearing(what: &What) -> bool {
+    match what {
+        What::Area { op: AreaOp::Unmapped, .. }
+        | What::Frame { op: FrameOp::Freed | FrameOp::Unshared, .. } => true,
+        What::Pte(change) => !change.new.is_valid(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{ad, fault, frame, numbered, page_fault, process, resolved, returned};
+    use faultline_abi::trace::FrameKind;
+
+    fn user(events: Vec<What>) -> Vec<Event> {
+        let mut events = numbered(events);
+        for event in &mut events {
+            if matches!(event.what, What::Trap(_) | What::Ad(_)) {
+                event.mode = Privilege::User;
+            }
+        }
+        events
+    }
+
+    #[test]
+    fn a_lazy_fault_ends_when_the_instruction_has_run_again() {
+        let found = episodes(&user(vec![
+            returned(0x1000),
+            page_fault(15, 0x9008, 0x101c),
+            fault(0x9008, FaultClass::Lazy),
+            resolved(0x9008, Resolution::Zeroed),
+            returned(0x101c),
+            ad(0x9000),
+            ad(0xa000),
+        ]));
+        assert_eq!(found, [Episode { trap: 1, end: Some(5), outcome: Outcome::Promised }]);
+    }
+
+    #[test]
+    fn without_accessed_bits_it_ends_at_the_return() {
+        let found = episodes(&user(vec![
+            page_fault(13, 0x9000, 0x101c),
+            fault(0x9000, FaultClass::Cow),
+            returned(0x101c),
+            ad(0x5000),
+        ]));
+        assert_eq!(found, [Episode { trap: 0, end: Some(2), outcome: Outcome::Resolved }]);
+    }
+
+    #[test]
+    fn a_killed_process_is_cleared_away() {
+        let found = episodes(&user(vec![
+            page_fault(15, 0x4ff8, 0x1012),
+            fault(0x4ff8, FaultClass::Invalid),
+            resolved(0x4ff8, Resolution::Killed),
+            process(ProcessOp::Killed, 1, 15, ""),
+            frame(FrameOp::Freed, 0x8010_0000, 1, 0, FrameKind::User),
+            process(ProcessOp::Switched, 2, 1, "hello"),
+            frame(FrameOp::Freed, 0x8010_1000, 2, 0, FrameKind::User),
+        ]));
+        assert_eq!(found, [Episode { trap: 0, end: Some(4), outcome: Outcome::Killed }]);
+    }
+
+    #[test]
+    fn a_fault_that_nobody_answers_stays_open() {
+        let found = episodes(&user(vec![page_fault(12, 0, 0), page_fault(13, 8, 4)]));
+        let open = |trap| Episode { trap, end: None, outcome: Outcome::Unanswered };
+        assert_eq!(found, [open(0), open(1)]);
     }
 }

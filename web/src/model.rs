@@ -162,10 +162,8 @@ impl Model {
     }
 
     fn compared(&self) -> Vec<Disagreement> {
-        match self.watched_process() {
-            Some(process) if self.is_settled() && process.life.is_alive() => {
-                disagreements(&self.view, process, &self.leaves)
-            }
+        match &self.snapshot {
+            Some(snapshot) if self.is_settled() => disagreements(&self.view, &snapshot.mapped),
             _ => Vec::new(),
         }
     }

@@ -2,8 +2,7 @@
 
 use faultline_abi::sv39::Pte;
 use faultline_abi::{PhysAddr, VirtAddr};
-use faultline_machine::event::Word;
-use faultline_machine::hart::Privilege;
+pub use faultline_machine::inspect::{Entry, Instruction, Registers, Table};
 use serde::{Deserialize, Serialize};
 
 /// Where the machine stands, and what it looks like there.
@@ -29,66 +28,33 @@ pub struct Snapshot {
     pub console: String,
     /// Root page tables that `satp` has held.
     pub roots: Vec<PhysAddr>,
+    /// Every page of 4 KiB that a living process maps, counted from the page tables.
+    pub mapped: Vec<Mapped>,
     /// The page tables that are watched.
     pub table: Option<Table>,
 }
 
-/// A hart's registers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Registers {
-    /// Address of the next instruction.
-    pub pc: VirtAddr,
-    /// The privilege it runs in.
-    pub mode: Privilege,
-    /// `x0` to `x31`.
-    pub x: [Word; 32],
-    /// Control and status registers, by name.
-    pub csrs: Vec<(String, Word)>,
+/// A page that a living process maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mapped {
+    /// The process's root table.
+    pub root: PhysAddr,
+    /// The page.
+    pub va: VirtAddr,
+    /// The entry that maps it.
+    pub pte: Pte,
 }
 
-impl Registers {
-    /// The stack pointer.
+impl Mapped {
+    /// The frame behind the page.
     #[must_use]
-    pub fn sp(&self) -> VirtAddr {
-        VirtAddr::new(self.x[2].0)
+    pub fn frame(&self) -> PhysAddr {
+        self.pte.ppn().base()
     }
 }
 
-/// A disassembled instruction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Instruction {
-    /// Where it stands.
-    pub va: VirtAddr,
-    /// Its text.
-    pub text: String,
-    /// Its bits, in hexadecimal.
-    pub bits: String,
-}
-
-/// A page table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Table {
-    /// Its level: 2 for a root.
-    pub level: u32,
-    /// Where it lies.
-    pub addr: PhysAddr,
-    /// Its entries that are not zero, in order.
-    pub entries: Vec<Entry>,
-    /// Entries that are left out because there are too many.
-    pub left_out: usize,
-}
-
-/// An entry of a page table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Its index in the table.
-    pub index: usize,
-    /// The first address it maps.
-    pub va: VirtAddr,
-    /// Where it lies.
-    pub pte_addr: PhysAddr,
-    /// The entry.
-    pub pte: Pte,
-    /// The table it points at.
-    pub child: Option<Box<Table>>,
+/// The stack pointer.
+#[must_use]
+pub fn sp(registers: &Registers) -> VirtAddr {
+    VirtAddr::new(registers.x[2].0)
 }

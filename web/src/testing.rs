@@ -1,8 +1,11 @@
 //! Events for tests, made without a machine.
 
-use faultline_abi::trace::{AreaKind, AreaOp, FrameKind, FrameOp, ProcessOp};
+use std::borrow::Cow;
+
+use faultline_abi::sv39::{Access, Check, Pte, WalkStep};
+use faultline_abi::trace::{AreaKind, AreaOp, FaultClass, FrameKind, FrameOp, ProcessOp, Resolution};
 use faultline_abi::{PhysAddr, VirtAddr};
-use faultline_machine::event::{Event, What};
+use faultline_machine::event::{Event, PteChange, Trap, What};
 use faultline_machine::hart::Privilege;
 
 /// The root table of pid n.
@@ -34,4 +37,50 @@ pub(crate) fn area(op: AreaOp, start: u64, end: u64, kind: AreaKind) -> What {
 
 pub(crate) fn frame(op: FrameOp, address: u64, owner: u32, refs: u32, usage: FrameKind) -> What {
     What::Frame { op, frame: PhysAddr::new(address), owner, refs, usage }
+}
+
+/// A page fault of pid 1, whose walk ends at level 0.
+pub(crate) fn page_fault(scause: u64, stval: u64, sepc: u64) -> What {
+    let at = |level: u32| PhysAddr::new(root(1).get() + u64::from(2 - level) * 4096);
+    let index = |level: u32| VirtAddr::new(stval).vpn(level) as u64 * 8;
+    let pointer = |level: u32| Pte::from_raw((at(level - 1).get() >> 2) | 1);
+    let step = |level: u32, pte| WalkStep { level, pte_addr: at(level).wrapping_add(index(level)), pte };
+    What::Trap(Trap {
+        scause,
+        cause: Cow::Borrowed("page fault"),
+        stval,
+        sepc: VirtAddr::new(sepc),
+        satp: 8 << 60 | root(1).get() >> 12,
+        interrupt: false,
+        to: Privilege::Supervisor,
+        walk: Some([step(2, pointer(2)), step(1, pointer(1)), step(0, Pte::INVALID)].into()),
+        check: Some(Check::NotValid),
+    })
+}
+
+pub(crate) fn fault(va: u64, class: FaultClass) -> What {
+    What::Fault { pid: 1, va: VirtAddr::new(va), access: Access::Store, class, area: Some(AreaKind::Heap) }
+}
+
+pub(crate) fn resolved(va: u64, how: Resolution) -> What {
+    What::Resolved { pid: 1, va: VirtAddr::new(va), how, frame: PhysAddr::new(0), pte: Pte::INVALID }
+}
+
+pub(crate) fn returned(target: u64) -> What {
+    What::Return { to: Privilege::User, target: VirtAddr::new(target) }
+}
+
+pub(crate) fn pte(va: u64, new: u64) -> PteChange {
+    PteChange {
+        va: Some(VirtAddr::new(va)),
+        level: 0,
+        root: root(1).page(),
+        pte_addr: PhysAddr::new(root(1).get() + 2 * 4096 + VirtAddr::new(va).vpn(0) as u64 * 8),
+        old: Pte::INVALID,
+        new: Pte::from_raw(new),
+    }
+}
+
+pub(crate) fn ad(va: u64) -> What {
+    What::Ad(pte(va, 0xd7))
 }

@@ -1,17 +1,18 @@
 //! Snapshots of the machine for the page.
 
-mod tables;
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use faultline_abi::sv39::{SATP_SV39, satp_root};
-use faultline_abi::{PAGE_SIZE, PhysAddr, VirtAddr};
-use faultline_machine::event::{Event, What, Word};
+use faultline_abi::trace::ProcessOp;
+use faultline_abi::{PAGE_SIZE, PhysAddr};
+use faultline_machine::event::{Event, What};
 use faultline_machine::hart::Privilege;
+use faultline_machine::inspect::{address_spaces, instruction, memory, page_table, registers};
 use faultline_machine::machine::Machine;
+use faultline_machine::ram::Ram;
 use faultline_machine::session::Session;
 
-use crate::snapshot::{Instruction, Registers, Snapshot};
+use crate::snapshot::{Instruction, Mapped, Snapshot};
 
 /// Bytes of console output that are sent; what came before is cut off.
 const CONSOLE_BYTES: usize = 16 << 10;
@@ -35,7 +36,7 @@ impl Camera {
         let faulting = self.faulting(session);
         let position = session.position();
         let past = &session.log()[..position.events];
-        let machine = session.machine();
+        let (machine, hart) = (session.machine(), session.machine().hart(0));
         let root = self.watched.or_else(|| followed(past, machine));
         Snapshot {
             events: position.events,
@@ -43,12 +44,13 @@ impl Camera {
             step: position.step,
             running: false,
             ended: None,
-            registers: registers(machine),
-            next: instruction(machine, machine.hart(0).satp(), machine.hart(0).pc()),
+            registers: registers(hart),
+            next: instruction(machine.ram(), hart.satp(), hart.pc()),
             faulting,
             console: console(session.console()),
-            roots: roots(past),
-            table: root.map(|root| tables::table(machine.ram(), root)),
+            roots: address_spaces(past).into_iter().map(|root| root.base()).collect(),
+            mapped: mapped(machine.ram(), past),
+            table: root.map(|root| page_table(machine.ram(), root)),
         }
     }
 
@@ -63,7 +65,7 @@ impl Camera {
         }
         let (satp, sepc) = past[trap].what.page_fault().map(|(trap, _)| (trap.satp, trap.sepc))?;
         session.seek_event(trap);
-        let found = instruction(session.machine(), satp, sepc);
+        let found = instruction(session.machine().ram(), satp, sepc);
         session.seek_step(here.step);
         self.faulting.insert(trap, found.clone());
         found
@@ -85,13 +87,26 @@ fn root(satp: u64) -> Option<PhysAddr> {
     (satp >> 60 == SATP_SV39).then(|| satp_root(satp).base())
 }
 
-/// Every root that `satp` has held, in order of address.
-fn roots(past: &[Event]) -> Vec<PhysAddr> {
-    let held = past.iter().filter_map(|event| match event.what {
-        What::Satp { new, .. } => root(new),
-        _ => None,
-    });
-    held.collect::<BTreeSet<_>>().into_iter().collect()
+/// Every page that a living process maps.
+fn mapped(ram: &Ram, past: &[Event]) -> Vec<Mapped> {
+    let pages = |root: PhysAddr| {
+        let small = page_table(ram, root).mappings().into_iter().filter(|mapping| mapping.level == 0);
+        small.map(move |mapping| Mapped { root, va: mapping.va, pte: mapping.pte })
+    };
+    living(past).into_iter().flat_map(pages).collect()
+}
+
+/// The roots of the processes that live.
+fn living(past: &[Event]) -> Vec<PhysAddr> {
+    let mut roots = BTreeMap::new();
+    for event in past {
+        match &event.what {
+            What::Process { op: ProcessOp::Exited | ProcessOp::Killed, pid, .. } => drop(roots.remove(pid)),
+            What::Process { pid, root, .. } if root.get() != 0 => drop(roots.insert(*pid, *root)),
+            _ => {}
+        }
+    }
+    roots.into_values().collect()
 }
 
 fn console(bytes: &[u8]) -> String {
@@ -99,27 +114,7 @@ fn console(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[start..]).into_owned()
 }
 
-fn registers(machine: &Machine) -> Registers {
-    let hart = machine.hart(0);
-    Registers { pc: hart.pc(), mode: hart.mode(), x: hart.registers().map(Word), csrs: csrs(machine) }
-}
-
-fn csrs(machine: &Machine) -> Vec<(String, Word)> {
-    let hart = machine.hart(0);
-    vec![("satp".into(), Word(hart.satp()))]
-}
-
-/// The instruction at `va` in the address space of `satp`.
-fn instruction(machine: &Machine, satp: u64, va: VirtAddr) -> Option<Instruction> {
-    let _ = (machine, satp, va);
-    None
-}
-
 /// The bytes of the frame that holds `address`; empty where there is no memory.
 pub(super) fn frame(machine: &Machine, address: PhysAddr) -> Vec<u8> {
-    let mut bytes = vec![0; usize::try_from(PAGE_SIZE).unwrap_or(0)];
-    match machine.ram().read(address.page_down(), &mut bytes) {
-        Ok(()) => bytes,
-        Err(_) => Vec::new(),
-    }
+    memory(machine, address.page_down(), usize::try_from(PAGE_SIZE).unwrap_or(0))
 }

@@ -118,11 +118,13 @@ fn area_row(area: Area, leaves: &Leaves) -> Row {
     Row::Area { area, cells, more }
 }
 
+/// Adds the whole pages between two areas, if there are any: the last page of the area below may
+/// reach into the stretch, and so may the first page of the area above.
 fn push_gap(rows: &mut Vec<Row>, start: VirtAddr, end: VirtAddr, leaves: &Leaves) {
-    // The last page of the area below may reach into this stretch.
-    let Some(first_page) = start.page_up().filter(|_| start < end) else { return };
+    let end = end.page_down();
+    let Some(start) = start.page_up().filter(|&start| start < end) else { return };
     let strays = leaves
-        .range(first_page.min(end)..end)
+        .range(start..end)
         .take(CELLS_PER_AREA)
         .map(|(&va, &pte)| Cell::new(va, None, Some(pte)))
         .collect();
@@ -167,7 +169,7 @@ mod tests {
             .collect();
         assert_eq!(
             bounds,
-            [(0x6800, 1 << 38), (0x5000, 0x6800), (0x3000, 0x5000), (0x1000, 0x3000), (0, 0x1000)]
+            [(0x7000, 1 << 38), (0x5000, 0x6800), (0x3000, 0x5000), (0x1000, 0x3000), (0, 0x1000)]
         );
     }
 

@@ -8,6 +8,7 @@ use super::flags::Flags;
 use super::walk::{entry_link, frame_link};
 use crate::card::{Card, Step, When};
 use crate::protocol::{Command, Target};
+use crate::words::Told;
 
 /// The steps, and a button that plays them.
 #[component]
@@ -46,15 +47,25 @@ fn step(desk: &Desk, step: &Step) -> Html {
                     { told.what.clone() }
                     if coming { <span class="visually-hidden">{ " (coming up)" }</span> }
                 </button>
-                if !told.detail.is_empty() {
-                    <span class="detail">{ told.detail.clone() }</span>
-                }
-                if let Some(frame) = told.frame {
-                    <span class="detail">{ "frame " }{ frame_link(desk, frame) }</span>
-                }
+                { detail(desk, step) }
                 { entry(desk, step) }
             </span>
         </li>
+    }
+}
+
+fn detail(desk: &Desk, step: &Step) -> Html {
+    let Told { detail, frame, .. } = &step.told;
+    if detail.is_empty() && frame.is_none() {
+        return html! {};
+    }
+    html! {
+        <span class="detail">
+            { detail.clone() }
+            if let Some(frame) = frame {
+                { if detail.is_empty() { "frame " } else { " · frame " } }{ frame_link(desk, *frame) }
+            }
+        </span>
     }
 }
 

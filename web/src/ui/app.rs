@@ -69,16 +69,18 @@ pub fn App() -> Html {
 fn panes(desk: &Desk) -> Html {
     html! {
         <main id="panes">
-            <div class="column"><FaultCard desk={desk.clone()} /></div>
+            <div class="column story">
+                <FaultCard desk={desk.clone()} />
+                <Events desk={desk.clone()} />
+            </div>
             <div class="column">
                 <AddressSpace desk={desk.clone()} />
                 <PageTable desk={desk.clone()} />
                 <Frames desk={desk.clone()} />
             </div>
-            <div class="column side">
+            <div class="column">
                 <Console desk={desk.clone()} />
                 <Processes desk={desk.clone()} />
-                <Events desk={desk.clone()} />
                 <About desk={desk.clone()} />
             </div>
         </main>

@@ -23,7 +23,7 @@ pub(super) struct Props {
 #[component]
 pub(super) fn Facts(Props { desk, card }: &Props) -> Html {
     let trap = &card.trap;
-    let scause = format!("{:#x} ({})", trap.scause, trap.scause);
+    let scause = format!("{} ({:#x})", trap.scause, trap.scause);
     html! {
         <dl class="facts">
             { fact(Field::Scause, "scause", html! { <>{ scause }<span class="words">{ format!(" {}", trap.cause) }</span></> }) }
@@ -63,9 +63,9 @@ fn instruction(desk: &Desk) -> Html {
     let faulting = desk.model.snapshot.as_ref().and_then(|snapshot| snapshot.faulting.as_ref());
     match faulting {
         Some(instruction) => {
-            html! { <span title={instruction.bits.clone()}>{ instruction.text.clone() }</span> }
+            html! { <span title={format!("{:#x}", instruction.bits)}>{ instruction.text.clone() }</span> }
         }
-        None => html! { <span class="words">{ "cannot be read: its own page is what is missing" }</span> },
+        None => html! { <span class="words">{ "cannot be read" }</span> },
     }
 }
 

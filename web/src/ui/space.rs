@@ -9,6 +9,7 @@ use super::desk::{Desk, PaneProps};
 use super::pane::Pane;
 use crate::layout::{Cell, CellState, Row, rows};
 use crate::linked::Selection;
+use crate::snapshot::sp;
 use crate::state::{Area, Process};
 use crate::words::area_name;
 
@@ -60,11 +61,7 @@ impl Spot {
         let card = model.card.as_ref().filter(|card| card.root() == process.root);
         let registers = model.snapshot.as_ref().map(|snapshot| &snapshot.registers);
         let changed = model.changed_pages();
-        Self {
-            fault: card.map(|card| VirtAddr::new(card.trap.stval)),
-            sp: registers.map(crate::snapshot::Registers::sp),
-            changed,
-        }
+        Self { fault: card.map(|card| VirtAddr::new(card.trap.stval)), sp: registers.map(sp), changed }
     }
 }
 
@@ -75,6 +72,7 @@ fn draw(desk: &Desk, spot: &Spot, row: &Row) -> Html {
         Row::Gap { start, end, strays } => html! {
             <div class={classes!("gap", hit.then_some("hit"))}>
                 { format!("{} unmapped", bytes(end.get() - start.get())) }
+                if start.get() == 0 { { ", to catch null pointers" } }
                 if hit { <strong>{ " — the address lies here" }</strong> }
                 if !strays.is_empty() {
                     <div class="cells"><span>{ "mapped outside every area:" }</span>{ for strays.iter().map(|each| cell(desk, spot, each)) }</div>

@@ -24,15 +24,15 @@ pub(super) fn Transport(PaneProps { desk }: &PaneProps) -> Html {
     let forth = idle || place.at_end;
     html! {
         <div class="transport" role="group" aria-label="Move through the run">
-            <Move {desk} id="previous-fault" label="Previous fault" key_hint="←" command={Command::Back(Until::Fault)} disabled={back} />
-            <Move {desk} id="next-fault" label="Next fault" key_hint="→" command={Command::Step(Until::Fault)} disabled={forth} class="primary" />
-            <Move {desk} id="previous-event" label="− event" spoken="Previous event" key_hint="⇧←" command={Command::Back(Until::Event)} disabled={back} />
+            <Move {desk} id="previous-fault" label="Previous fault" key_hint="←" command={Command::Back(Until::Fault)} disabled={back} class="fault" />
+            <Move {desk} id="next-fault" label="Next fault" key_hint="→" command={Command::Step(Until::Fault)} disabled={forth} class="fault primary" />
+            <Move {desk} id="previous-event" class="apart" label="− event" spoken="Previous event" key_hint="⇧←" command={Command::Back(Until::Event)} disabled={back} />
             <Move {desk} id="next-event" label="+ event" spoken="Next event" key_hint="⇧→" command={Command::Step(Until::Event)} disabled={forth} />
-            <Move {desk} id="previous-instruction" label="− instr" spoken="Previous instruction" key_hint="," command={Command::Back(Until::Instruction)} disabled={back} />
+            <Move {desk} id="previous-instruction" class="apart" label="− instr" spoken="Previous instruction" key_hint="," command={Command::Back(Until::Instruction)} disabled={back} />
             <Move {desk} id="next-instruction" label="+ instr" spoken="Next instruction" key_hint="." command={Command::Step(Until::Instruction)} disabled={forth} />
             { run_button(desk, PACES[*pace].1, forth) }
             { speed(&pace) }
-            <Move {desk} id="to-start" label="Start" spoken="To the start" key_hint="Home" command={Command::Seek(Target::Start)} disabled={back} />
+            <Move {desk} id="to-start" class="apart" label="Start" spoken="To the start" key_hint="Home" command={Command::Seek(Target::Start)} disabled={back} />
             <Move {desk} id="to-end" label="End" spoken="To the end" key_hint="End" command={Command::Seek(Target::End)} disabled={forth} />
             <Move {desk} id="reset" label="Reset" spoken="Back to the first page fault" key_hint="R" command={Command::Seek(Target::FirstFault)} disabled={idle} />
         </div>
@@ -76,7 +76,7 @@ fn run_button(desk: &Desk, pace: Pace, at_end: bool) -> Html {
     let running = desk.model.is_running();
     let (label, command) = if running { ("Pause", Command::Pause) } else { ("Run", Command::Run(pace)) };
     html! {
-        <Move {desk} id="run" {label} key_hint="Space" {command} disabled={at_end && !running} />
+        <Move {desk} id="run" class="apart" {label} key_hint="Space" {command} disabled={at_end && !running} />
     }
 }
 

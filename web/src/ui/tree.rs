@@ -104,7 +104,7 @@ fn status(row: &TreeRow) -> Html {
         (Some(old), _) => html! {
             <><span class="badge new">{ "changed" }</span><span class="was">{ format!("{:#x}", old.raw()) }</span></>
         },
-        (None, true) => html! { <span class="badge bad">{ "the walk stopped here" }</span> },
+        (None, true) => html! { <span class="badge bad">{ "walk stopped" }</span> },
         (None, false) => html! {},
     }
 }

@@ -67,43 +67,49 @@ fn level(desk: &Desk, card: &Rc<Card>, i: usize, step: &WalkStep) -> Html {
             <span class="index" title={format!("VPN[{}] = {index}", step.level)}>
                 { index }<small>{ format!("VPN[{}]", step.level) }</small>
             </span>
-            <span class="table-name">{ table_name(step.level) }{ " at " }{ frame_link(desk, table) }</span>
-            { strip(desk.model.table(), table, index) }
-            <span class="entry">
-                <span class="hint"><Term explained={field(Field::PteAddress)} label="entry at" />{ " " }{ entry_link(desk, step.pte_addr) }</span>
-                <code class="raw">{ format!("{:#x}", step.pte.raw()) }</code>
-                <Flags pte={step.pte} {failed} />
-            </span>
-            { verdict(desk, step, failed) }
+            <div class="reading">
+                <p class="table-line">
+                    <span class="table-name">{ table_name(step.level) }</span>
+                    <span class="hint">{ "at " }{ frame_link(desk, table) }</span>
+                    { strip(desk.model.table(), table, index) }
+                </p>
+                <p class="entry">
+                    <span class="hint"><Term explained={field(Field::PteAddress)} label="entry at" />{ " " }{ entry_link(desk, step.pte_addr) }</span>
+                    <code class="raw">{ format!("{:#x}", step.pte.raw()) }</code>
+                    <Flags pte={step.pte} {failed} />
+                    { verdict(desk, step, failed) }
+                </p>
+                { failed.map(stopped) }
+            </div>
         </li>
     }
 }
 
 const fn table_name(level: u32) -> &'static str {
     match level {
-        2 => "Root table, level 2,",
-        1 => "Table, level 1,",
-        0 => "Last table, level 0,",
+        2 => "Root table, level 2",
+        1 => "Table, level 1",
+        0 => "Last table, level 0",
         _ => "Table",
     }
 }
 
 fn verdict(desk: &Desk, step: &WalkStep, failed: Option<Check>) -> Html {
     match failed {
-        Some(check) => stopped(check),
-        None if step.pte.is_pointer() => html! {
-            <span class="verdict hint">{ "valid, no R, W or X: points at the next table, " }{ frame_link(desk, step.pte.ppn().base()) }</span>
-        },
-        None => html! { <span class="verdict hint">{ "valid" }</span> },
+        Some(_) => html! {},
+        None if step.pte.is_pointer() => {
+            html! { <span class="hint">{ "points at table " }{ frame_link(desk, step.pte.ppn().base()) }</span> }
+        }
+        None => html! { <span class="hint">{ "valid" }</span> },
     }
 }
 
 fn stopped(check: Check) -> Html {
     let explained = words::check(check);
     html! {
-        <span class="verdict" id="check">
+        <p class="verdict" id="check">
             <strong>{ "The walk stops here: " }<Term {explained} /></strong>{ ". " }{ explained.sentence }
-        </span>
+        </p>
     }
 }
 
@@ -119,7 +125,7 @@ fn no_walk(card: &Card) -> Html {
 fn strip(root: Option<&Table>, addr: PhysAddr, index: usize) -> Html {
     let used = root.and_then(|root| find(root, addr)).map_or(&[][..], |table| &table.entries);
     let mark = |at: usize, class: &'static str| {
-        html! { <rect {class} x={at.to_string()} y="0" width="3" height="10" /> }
+        html! { <rect {class} x={at.to_string()} y="0" width="5" height="10" /> }
     };
     html! {
         <svg class="strip" viewBox={format!("0 0 {ENTRIES} 10")} preserveAspectRatio="none" role="img"

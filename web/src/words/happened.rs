@@ -189,8 +189,7 @@ fn framed(op: FrameOp, frame: PhysAddr, who: &str, refs: u32, usage: FrameKind) 
     };
     let count = match refs {
         0 => "nobody uses it now".into(),
-        1 => "1 user".into(),
-        refs => format!("{refs} users"),
+        refs => format!("reference count {refs}"),
     };
     Told::new(told).detail(count).about(frame)
 }
