@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitCode, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -25,6 +25,17 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         bail!("`{}` failed with {status}", shown(command));
     }
     Ok(())
+}
+
+/// Hands over to the program for good, so that a signal for this process reaches it.
+pub(crate) fn hand_over(command: &mut Command) -> Result<ExitCode> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        Err(command.exec()).with_context(|| format!("cannot start `{}`", shown(command)))
+    }
+    #[cfg(not(unix))]
+    run(command).map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs to the end and returns its stdout; its stderr goes to the terminal.

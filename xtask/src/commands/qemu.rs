@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
 use crate::{
@@ -36,8 +36,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     let mut command = qemu::command(&qemu, &boot);
     ui::begin(&format!("Booting on QEMU (Ctrl-A X ends it): {}", process::shown(&command)));
-    let status = command.status().context("cannot start QEMU")?;
-    Ok(exit_code(status.code()))
+    process::hand_over(&mut command)
 }
 
 fn boot(options: &Options) -> Result<Boot> {

@@ -40,8 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if env::var_os("NO_COLOR").is_some() {
         command.env("NO_COLOR", "true");
     }
-    process::run(&mut command)?;
-    Ok(ExitCode::SUCCESS)
+    process::hand_over(&mut command)
 }
 
 /// Trunk and the tool that it calls, installed with Cargo where they are missing.
