@@ -4,6 +4,7 @@
 mod artifacts;
 mod browser;
 mod commands;
+mod differential;
 mod disk;
 mod elf;
 mod faults;
@@ -50,6 +51,8 @@ enum Command {
     Doctor,
     /// Record the golden files anew and show what changed
     Bless,
+    /// Run random programs on QEMU and on Faultline and compare every trap
+    Differential(commands::differential::Options),
     /// Measure the machine's speed
     Bench(commands::bench::Options),
 }
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Trunk(options) => commands::trunk::run(&options),
         Command::Doctor => commands::doctor::run(),
         Command::Bless => commands::bless::run(),
+        Command::Differential(options) => commands::differential::run(&options),
         Command::Bench(options) => commands::bench::run(&options),
     };
     match outcome {

@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod bless;
+pub(crate) mod differential;
 pub(crate) mod dist;
 pub(crate) mod doctor;
 pub(crate) mod guest;

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test there is, in suites that can be run alone.
 
 mod browser;
+mod differential;
 mod format;
 mod guest;
 mod lint;
@@ -31,6 +32,8 @@ enum Suite {
     Native,
     /// Page faults on QEMU against those on Faultline
     Qemu,
+    /// Random programs on QEMU and on Faultline
+    Differential,
     /// The page in Chromium
     Web,
 }
@@ -78,6 +81,7 @@ fn run_suite(suite: Suite) -> Result<Outcome> {
         Suite::Guest => guest::run(),
         Suite::Native => native::run(),
         Suite::Qemu => qemu::run(),
+        Suite::Differential => differential::run(),
         Suite::Web => browser::run(),
     }
 }
