@@ -7,7 +7,7 @@
 use std::fmt;
 
 use elf::ElfBytes;
-use elf::abi::{EM_RISCV, ET_EXEC, PT_LOAD, STT_FUNC, STT_NOTYPE, STT_OBJECT};
+use elf::abi::{EM_RISCV, ET_DYN, ET_EXEC, PT_LOAD, STT_FUNC, STT_NOTYPE, STT_OBJECT};
 use elf::endian::LittleEndian;
 use elf::file::Class;
 use elf::segment::ProgramHeader;
@@ -69,7 +69,7 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotElf => f.write_str("not an ELF file (no \\x7fELF at its start)"),
-            Self::WrongKind(what) => write!(f, "{what}; a statically linked 64-bit RISC-V ELF is needed"),
+            Self::WrongKind(what) => write!(f, "{what}; a 64-bit RISC-V executable is needed"),
             Self::Malformed(what) => write!(f, "malformed ELF file: {what}"),
             Self::Truncated { segment, end, file } => {
                 write!(
@@ -182,7 +182,9 @@ impl LoadedProgram {
             .iter()
             .filter(|header| header.p_type == PT_LOAD && header.p_memsz > 0)
             .collect();
-        let segments = headers.iter().enumerate().map(|(i, header)| segment(i, header, file));
+        let segments = headers.iter().enumerate().map(|(i, header)| {
+            segment(i, header, file).map(|segment| without_headers(segment, header, &elf))
+        });
         let segments: Vec<Segment> = segments.collect::<Result<_, _>>()?;
         if segments.is_empty() {
             return Err(LoadError::Empty);
@@ -246,8 +248,8 @@ fn check_kind(elf: &ElfBytes<'_, LittleEndian>) -> Result<(), LoadError> {
     if elf.ehdr.e_machine != EM_RISCV {
         return Err(LoadError::WrongKind("an ELF file for another processor"));
     }
-    if elf.ehdr.e_type != ET_EXEC {
-        return Err(LoadError::WrongKind("an ELF file that is no executable (an object or a library)"));
+    if !matches!(elf.ehdr.e_type, ET_EXEC | ET_DYN) {
+        return Err(LoadError::WrongKind("an ELF file that is no executable"));
     }
     Ok(())
 }
@@ -263,6 +265,23 @@ fn segment(number: usize, header: &ProgramHeader, file: &[u8]) -> Result<Segment
     let truncated = LoadError::Truncated { segment: number, end, file: file.len() as u64 };
     let bytes = bytes.ok_or(truncated)?.to_vec();
     Ok(Segment { address: PhysAddr::new(header.p_paddr), bytes, size: p_memsz })
+}
+
+/// Some linkers put the file's own headers into the first segment, on the page before the program,
+/// and so below DRAM where the program begins with it. Nothing needs them there: as on QEMU they are
+/// left out, if they and zeros are all that lies below.
+fn without_headers(segment: Segment, header: &ProgramHeader, elf: &ElfBytes<'_, LittleEndian>) -> Segment {
+    let below = DRAM_BASE.saturating_sub(segment.address.get());
+    let headers =
+        elf.ehdr.e_phoff.saturating_add(u64::from(elf.ehdr.e_phnum) * u64::from(elf.ehdr.e_phentsize));
+    let usize_of = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    let padding = segment.bytes.get(usize_of(headers)..usize_of(below));
+    let only_headers = padding.is_some_and(|padding| padding.iter().all(|&byte| byte == 0));
+    if header.p_offset != 0 || below == 0 || below >= segment.size || !only_headers {
+        return segment;
+    }
+    let bytes = segment.bytes[usize_of(below)..].to_vec();
+    Segment { address: PhysAddr::new(DRAM_BASE), bytes, size: segment.size - below }
 }
 
 /// Where a linked address is loaded.
@@ -363,6 +382,7 @@ mod tests {
             (changed(5, 2), "a big-endian ELF file"),
             (changed(18, 62), "for another processor"),
             (changed(16, 1), "no executable"),
+            (changed(16, 4), "no executable"),
             (changed(HEADER, 4), "nothing in it"),
             (changed(24, 0xff), "entry point 0x800000ff"),
             (sample()[..40].to_vec(), "malformed ELF file"),
@@ -406,6 +426,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn headers_that_the_linker_put_below_memory_are_left_out() {
+        let linked = |padding: u8| {
+            let mut file = sample();
+            file.truncate(HEADER + PROGRAM_HEADER);
+            file.resize(4096, padding);
+            file.extend([1, 2, 3, 4, 5, 6, 7, 8]);
+            for (field, value) in
+                [0, DRAM_BASE - 4096, DRAM_BASE - 4096, 4096 + 8, 4096 + 16].into_iter().enumerate()
+            {
+                file[HEADER + 8 + field * 8..][..8].copy_from_slice(&u64::to_le_bytes(value));
+            }
+            file
+        };
+        let program = LoadedProgram::from_elf(&linked(0)).unwrap();
+        assert_eq!(program.check_fits(16), Ok(()));
+        assert_eq!(program.segments, LoadedProgram::from_elf(&sample()).unwrap().segments);
+        assert_eq!(program.entry, PhysAddr::new(DRAM_BASE + 4));
+        let with_more_than_headers = LoadedProgram::from_elf(&linked(1)).unwrap();
+        assert!(with_more_than_headers.check_fits(16).is_err());
     }
 
     #[test]
