@@ -54,6 +54,16 @@ impl Block {
     }
 }
 
+/// An instruction inside a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) page: PageNumber,
+    /// The address of the page.
+    pub(crate) va: u64,
+    pub(crate) block: u16,
+    pub(crate) index: usize,
+}
+
 /// The decoded instructions of one page.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -283,10 +293,13 @@ impl CodeCache {
         self.page(number).is_some_and(|page| page.block_at(offset as u64).is_some())
     }
 
-    /// The length of an instruction in a block.
-    pub(crate) fn length_at(&self, page: PageNumber, block: u16, index: usize) -> Length {
-        let block = self.page(page).and_then(|page| page.block(block));
-        block.map_or(Length::Full, |block| block.length_of(index))
+    /// The instruction at a place, and its length.
+    pub(crate) fn insn_at(&self, place: &Place) -> (Insn, Length) {
+        let found = self.page(place.page).and_then(|page| {
+            let block = page.block(place.block)?;
+            Some((*page.insns(block).get(place.index)?, block.length_of(place.index)))
+        });
+        found.unwrap_or((Insn::plain(Op::Illegal), Length::Full))
     }
 
     /// Decodes the block at `offset` of a page.

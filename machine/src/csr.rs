@@ -196,6 +196,8 @@ pub(crate) enum Written {
     Quiet,
     /// Interrupts or translation may have changed.
     Control,
+    /// A timer's line may have changed.
+    Timer,
     /// `satp` was written.
     Satp { old: u64 },
     /// Physical memory protection was written.
@@ -318,8 +320,14 @@ pub(crate) fn write(hart: &mut Hart, csr: u16, value: u64, clocks: &Clocks) -> R
         }
         number::MEDELEG => csrs.medeleg = value & DELEGABLE,
         number::MIDELEG => csrs.mideleg = value & SUPERVISOR_INTERRUPTS,
-        number::MENVCFG => set_menvcfg(csrs, value),
-        number::STIMECMP => csrs.stimecmp = value,
+        number::MENVCFG => {
+            set_menvcfg(csrs, value);
+            return Ok(Written::Timer);
+        }
+        number::STIMECMP => {
+            csrs.stimecmp = value;
+            return Ok(Written::Timer);
+        }
         number::SATP => return Ok(write_satp(csrs, value)),
         number::PMPCFG0 | number::PMPCFG2 => {
             csrs.pmp.set_config(usize::from(csr == number::PMPCFG2), value);

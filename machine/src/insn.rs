@@ -104,6 +104,10 @@ macro_rules! instructions {
         pub const ENCODINGS: &[Encoding] =
             &[$(Encoding { op: Op::$op, format: Format::$format, bits: $bits }),*];
 
+        /// By the number of the instruction, those that are not in the table first.
+        const FORMATS: [Format; 4 + ENCODINGS.len()] =
+            [Format::Fixed, Format::Fixed, Format::Immediate, Format::Fixed, $(Format::$format),*];
+
         impl Op {
             /// The mnemonic.
             #[must_use]
@@ -119,11 +123,7 @@ macro_rules! instructions {
             /// The format of the operands.
             #[must_use]
             pub const fn format(self) -> Format {
-                match self {
-                    Self::Illegal | Self::Nop | Self::CrossesPage => Format::Fixed,
-                    Self::Tracepoint => Format::Immediate,
-                    $(Self::$op => Format::$format,)*
-                }
+                FORMATS[self as usize]
             }
         }
     };

@@ -67,6 +67,7 @@ impl<D: Devices> Machine<D> {
             code: CodeCache::new(frames),
             tables: Tables::default(),
             clock: Clock::default(),
+            lines_due: 0,
             exit: None,
             tohost: None,
         };
@@ -109,13 +110,13 @@ impl<D: Devices> Machine<D> {
         let (Some(hart), Some(tlb)) = (self.harts.first_mut(), self.tlbs.first_mut()) else {
             return Turn::OnlyInputHelps;
         };
-        hart.csrs.lines = self.system.lines(hart);
+        self.system.refresh_lines(hart);
         let interrupt = hart.interrupt();
         if interrupt.is_none() && hart.waiting {
             return self.system.idle(hart);
         }
-        let until_timer = self.system.until_timer(hart, Timers::All).unwrap_or(u64::MAX);
-        let mut cpu = Cpu { hart, tlb, system: &mut self.system, observer, walk: None };
+        let until_timer = self.system.lines_due - self.system.clock.cycle();
+        let mut cpu = Cpu { hart, tlb, system: &mut self.system, observer, walk_failed: false };
         match interrupt {
             Some(interrupt) => cpu.trap(Cause::Interrupt(interrupt), 0),
             None => cpu.advance(left.min(until_timer)),
@@ -150,6 +151,7 @@ impl<D: Devices> Machine<D> {
     /// Types on the console.
     pub fn console_input(&mut self, bytes: &[u8]) {
         self.system.devices.console_input(bytes);
+        self.system.lines_due = 0;
     }
 
     /// Keeps this moment. The cost is proportional to the pages changed since the last keyframe.
@@ -177,6 +179,7 @@ impl<D: Devices> Machine<D> {
         system.devices = keyframe.devices.clone();
         system.clock = keyframe.clock;
         system.exit = keyframe.exit;
+        system.lines_due = 0;
         self.harts.clone_from(&keyframe.harts);
     }
 
@@ -205,6 +208,7 @@ impl<D: Devices> Machine<D> {
 #[cfg(test)]
 impl<D: Devices> Machine<D> {
     pub(crate) fn hart_mut(&mut self) -> &mut Hart {
+        self.system.lines_due = 0;
         &mut self.harts[0]
     }
 
@@ -213,6 +217,7 @@ impl<D: Devices> Machine<D> {
     }
 
     pub(crate) fn devices_mut(&mut self) -> &mut D {
+        self.system.lines_due = 0;
         &mut self.system.devices
     }
 }
@@ -237,6 +242,17 @@ enum Timers {
 
 /// Interrupt lines and timers.
 impl<D: Devices> System<D> {
+    /// Brings the interrupt lines of a hart up to date. Afterwards `lines_due` lies in the future.
+    fn refresh_lines(&mut self, hart: &mut Hart) {
+        let cycle = self.clock.cycle();
+        if cycle < self.lines_due {
+            return;
+        }
+        hart.csrs.lines = self.lines(hart);
+        let until = self.until_timer(hart, Timers::All).unwrap_or(u64::MAX);
+        self.lines_due = cycle.saturating_add(until);
+    }
+
     /// The bits of `mip` that devices and timers drive now.
     fn lines(&self, hart: &Hart) -> u64 {
         let mtime = self.mtime();

@@ -166,8 +166,8 @@ impl Ram {
     }
 
     fn array<const N: usize>(&self, pa: PhysAddr) -> Result<[u8; N], NotMemory> {
-        let mut bytes = [0; N];
-        self.read(pa, &mut bytes).map(|()| bytes)
+        let range = self.range(pa, N)?;
+        self.bytes.get(range).and_then(|bytes| bytes.first_chunk().copied()).ok_or(NotMemory)
     }
 
     /// Where `len` bytes at `pa` stand in `bytes`.
@@ -258,18 +258,24 @@ impl Ram {
     /// Reads inside one frame; bytes behind its end are zero.
     pub(crate) fn load(&self, frame: FrameIndex, offset: usize, width: Width) -> u64 {
         let Some(bytes) = self.frame(frame).and_then(|bytes| bytes.get(offset..)) else { return 0 };
-        let len = bytes.len().min(width.size());
-        let mut value = [0; 8];
-        value[..len].copy_from_slice(&bytes[..len]);
-        u64::from_le_bytes(value)
+        // Copies of a known size; only at the end of a frame byte by byte.
+        match bytes.first_chunk().copied().map(u64::from_le_bytes) {
+            Some(value) => value & width.mask(),
+            None => {
+                bytes.iter().take(width.size()).rev().fold(0, |value, &byte| value << 8 | u64::from(byte))
+            }
+        }
     }
 
     /// Writes inside one frame and marks it dirty; bytes behind its end are dropped.
     pub(crate) fn store(&mut self, frame: FrameIndex, offset: usize, width: Width, value: u64) {
         self.mark_dirty(frame);
         let Some(bytes) = self.frame_mut(frame).and_then(|bytes| bytes.get_mut(offset..)) else { return };
-        let len = bytes.len().min(width.size());
-        bytes[..len].copy_from_slice(&value.to_le_bytes()[..len]);
+        let value = value.to_le_bytes();
+        match (width, bytes.first_chunk_mut::<8>()) {
+            (Width::Double, Some(slot)) => *slot = value,
+            _ => bytes.iter_mut().zip(value).take(width.size()).for_each(|(slot, byte)| *slot = byte),
+        }
     }
 
     /// Must be called before a frame of DRAM changes by any other way than [`Ram::store`].

@@ -14,7 +14,7 @@
 
 use super::arithmetic as alu;
 use crate::{
-    code::{Block, CodeCache, PageNumber},
+    code::{Block, CodeCache, Page, Place},
     insn::{Insn, Op},
     mmu::tlb::{self, Array, Set},
     ram::FrameBytes,
@@ -30,14 +30,13 @@ pub(super) struct Fast<'a> {
     pub(super) data: &'a Set,
 }
 
-/// An instruction inside a block.
+/// Where to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) page: PageNumber,
-    /// The address of the page.
-    pub(super) va: u64,
-    pub(super) block: u16,
-    pub(super) index: usize,
+pub(super) enum Start {
+    /// With the instruction at `pc`, wherever it is.
+    Fresh,
+    /// Behind the place at which the last run stopped.
+    Behind,
 }
 
 /// Why the fast path ended.
@@ -47,16 +46,15 @@ pub(super) enum Stop {
     Budget,
     /// Nothing is decoded at `pc`, or it is not known where its page is.
     NotDecoded,
-    /// This instruction needs the slow path.
-    Slow(Insn, Place),
+    /// The instruction at the place needs the slow path.
+    Slow,
 }
 
 /// How far it came.
-pub(super) struct Progress {
-    /// Address of the next instruction.
-    pub(super) pc: u64,
-    /// Of the allowed instructions, those not executed.
-    pub(super) left: u64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Done {
+    /// Instructions executed.
+    pub(super) count: u64,
     pub(super) stop: Stop,
 }
 
@@ -90,60 +88,78 @@ impl Fast<'_> {
         }
     }
 
-    /// Executes from `pc`, or behind an instruction inside a block, at most `left` instructions.
-    pub(super) fn run(&mut self, mut pc: u64, mut left: u64, mut resume: Option<Place>) -> Progress {
-        let code = self.code;
+    /// Executes at most `allowed` instructions. Leaves the address of the next one in `pc`, and where it
+    /// stands in `place` if it needs the slow path.
+    pub(super) fn run(&mut self, pc: &mut u64, allowed: u64, start: Start, place: &mut Place) -> Done {
+        let mut left = allowed;
+        let mut at = *pc;
+        let mut start = start;
+        let stop = loop {
+            if start == Start::Fresh {
+                let entry = self.fetch.fetch[tlb::slot(at)];
+                if entry.tag != at & !0xfff {
+                    break Stop::NotDecoded;
+                }
+                (place.page, place.va) = (entry.frame, entry.tag);
+            }
+            let Some(page) = self.code.page(place.page) else { break Stop::NotDecoded };
+            if let Some(stop) = self.page(page, &mut at, &mut left, start, place) {
+                break stop;
+            }
+            start = Start::Fresh;
+        };
+        *pc = at;
+        Done { count: allowed - left, stop }
+    }
+
+    /// Executes inside one page; `None` where it was left.
+    #[inline(always)]
+    fn page(
+        &mut self,
+        page: &Page,
+        at: &mut u64,
+        left: &mut u64,
+        start: Start,
+        place: &mut Place,
+    ) -> Option<Stop> {
+        let page_va = place.va;
+        let mut from = 0;
+        let mut found = match start {
+            Start::Fresh => page.block_at(*at),
+            Start::Behind => {
+                from = place.index + 1;
+                page.block(place.block).map(|block| (place.block, block))
+            }
+        };
         loop {
-            let entry = match resume {
-                Some(place) => tlb::Entry { tag: place.va, frame: place.page },
-                None => self.fetch.fetch[tlb::slot(pc)],
-            };
-            let page_va = pc & !0xfff;
-            let page = match code.page(entry.frame) {
-                Some(page) if resume.is_some() || entry.tag == page_va => page,
-                _ => return Progress { pc, left, stop: Stop::NotDecoded },
-            };
-            let page_va = entry.tag;
-            loop {
-                let found = match resume {
-                    Some(place) => page.block(place.block).map(|block| (place.block, block)),
-                    None => page.block_at(pc),
-                };
-                let Some((number, block)) = found else {
-                    return Progress { pc, left, stop: Stop::NotDecoded };
-                };
-                let from = resume.take().map_or(0, |place| place.index + 1);
-                let insns = page.insns(block).get(from..).unwrap_or(&[]);
-                let allowed = insns.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                let end = page_va.wrapping_add(block.end.into());
-                match self.block(insns.get(..allowed).unwrap_or(&[]), page_va, end) {
-                    Leave::Jump(target, done) => {
-                        left -= done as u64;
-                        pc = target;
-                    }
-                    Leave::End => {
-                        left -= allowed as u64;
-                        pc =
-                            if allowed < insns.len() { address(page_va, block, from + allowed) } else { end };
-                    }
-                    Leave::Slow(done) => {
-                        let index = from + done;
-                        let place = Place { page: entry.frame, va: page_va, block: number, index };
-                        let stop = Stop::Slow(insns[done], place);
-                        return Progress {
-                            pc: address(page_va, block, index),
-                            left: left - done as u64,
-                            stop,
-                        };
-                    }
+            let Some((number, block)) = found else { return Some(Stop::NotDecoded) };
+            let insns = page.insns(block).get(from..).unwrap_or(&[]);
+            let allowed = insns.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+            let end = page_va.wrapping_add(block.end.into());
+            match self.block(insns.get(..allowed).unwrap_or(&[]), page_va, end) {
+                Leave::Jump(target, done) => {
+                    *left -= done as u64;
+                    *at = target;
                 }
-                if left == 0 {
-                    return Progress { pc, left, stop: Stop::Budget };
+                Leave::End => {
+                    *left -= allowed as u64;
+                    *at = if allowed < insns.len() { address(page_va, block, from + allowed) } else { end };
                 }
-                if pc & !0xfff != page_va {
-                    break;
+                Leave::Slow(done) => {
+                    *left -= done as u64;
+                    (place.block, place.index) = (number, from + done);
+                    *at = address(page_va, block, from + done);
+                    return Some(Stop::Slow);
                 }
             }
+            if *left == 0 {
+                return Some(Stop::Budget);
+            }
+            if *at & !0xfff != page_va {
+                return None;
+            }
+            from = 0;
+            found = page.block_at(*at);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
     mmu::{
         pmp::{PageVerdict, Pmp},
         tables::{Change, Stale},
-        walk::{self, Rules, TableMemory, Walk},
+        walk::{self, Rules, TableMemory},
     },
     observer::Observer,
     ram::{Disturbance, FrameIndex, PAGE_BYTES, Ram, flag, offset_in_page},
@@ -111,17 +111,19 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
             };
         };
         let tables = Tables { ram: &self.system.ram, pmp: &self.hart.csrs.pmp };
-        let walk = walk::walk(&tables, root, VirtAddr::new(va), access, rules);
-        let stale = self.system.tables.walked(root, &walk, &mut self.system.ram);
+        walk::walk_into(&mut self.tlb.walk, &tables, root, VirtAddr::new(va), access, rules);
+        let stale = self.system.tables.walked(root, &self.tlb.walk, &mut self.system.ram);
         self.tables_changed(stale);
-        let pa = walk.result.map_err(|check| self.walk_fault(walk, check))?;
-        self.mark(&walk)?;
+        let pa = self.tlb.walk.result.map_err(|check| self.walk_fault(check))?;
+        self.mark()?;
         Ok(pa)
     }
 
     /// The exception is chosen last, from the access and the check that failed.
-    fn walk_fault(&mut self, walk: Walk, check: Check) -> Fault {
-        self.walk = Some(walk);
+    fn walk_fault(&mut self, check: Check) -> Fault {
+        self.walk_failed = true;
+        let walk = &mut self.tlb.walk;
+        walk.result = Err(check);
         let exception = if check.is_access_fault() {
             Exception::access_fault(walk.access)
         } else {
@@ -135,16 +137,18 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         let rules = if access == Access::Fetch { self.hart.fetch_rules() } else { self.hart.data_rules() };
         if let (true, Some(root)) = (O::ACTIVE, self.hart.translating_root(&rules)) {
             let tables = Tables { ram: &self.system.ram, pmp: &self.hart.csrs.pmp };
-            let walk = walk::walk(&tables, root, VirtAddr::new(va), access, &rules);
-            self.walk = Some(Walk { result: walk.result.and(Err(Check::PhysicalAccess)), ..walk });
+            let walk = &mut self.tlb.walk;
+            walk::walk_into(walk, &tables, root, VirtAddr::new(va), access, &rules);
+            walk.result = walk.result.and(Err(Check::PhysicalAccess));
+            self.walk_failed = true;
         }
         Fault { exception: Exception::access_fault(access), tval: va }
     }
 
-    /// Sets A, and D for a store, in the leaf that a walk ended at.
-    fn mark(&mut self, walk: &Walk) -> Result<(), Fault> {
-        let Some(leaf) = walk.leaf() else { return Ok(()) };
-        let missing = walk::missing_marks(leaf.pte, walk.access);
+    /// Sets A, and D for a store, in the leaf that the walk ended at.
+    fn mark(&mut self) -> Result<(), Fault> {
+        let Some(leaf) = self.tlb.walk.leaf() else { return Ok(()) };
+        let missing = walk::missing_marks(leaf.pte, self.tlb.walk.access);
         if missing == PteFlags::empty() {
             return Ok(());
         }
@@ -155,7 +159,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
                 self.write_marked(frame, leaf.pte_addr, leaf.pte, new);
                 Ok(())
             }
-            _ => Err(self.walk_fault(*walk, Check::TableAccess)),
+            _ => Err(self.walk_fault(Check::TableAccess)),
         }
     }
 
@@ -256,7 +260,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         let mtime = self.system.mtime();
         let mut context = DeviceContext { ram: &mut self.system.ram, mtime };
         let value = self.system.devices.load(pa, width, &mut context);
-        self.settle_disturbances();
+        self.settle();
         value.map(|value| value & width.mask()).map_err(|_| self.physical_fault(va, Access::Load))
     }
 
@@ -267,7 +271,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         let mtime = self.system.mtime();
         let mut context = DeviceContext { ram: &mut self.system.ram, mtime };
         let effect = self.system.devices.store(pa, width, value & width.mask(), &mut context);
-        self.settle_disturbances();
+        self.settle();
         match effect.map_err(|_| self.physical_fault(va, Access::Store))? {
             Effect::None => {}
             Effect::Console(byte) if O::ACTIVE => self.observer.console_output(&self.context(), byte),
@@ -367,8 +371,10 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         Flow::Next
     }
 
-    /// A device has written memory on which something depends.
-    fn settle_disturbances(&mut self) {
+    /// After a device was accessed: its interrupt line may have changed, and it may have written memory
+    /// on which something depends.
+    fn settle(&mut self) {
+        self.system.lines_due = 0;
         for Disturbance { frame, before } in self.system.ram.take_disturbed() {
             self.code_written(frame, 0, PAGE_BYTES);
             if self.system.ram.flags(frame) & flag::TABLE != 0 {

@@ -9,14 +9,14 @@ mod system;
 
 use faultline_abi::{PhysAddr, VirtAddr};
 
-use self::fast::{Fast, Stop};
+use self::fast::{Done, Fast, Start, Stop};
 use crate::{
     bus::{Devices, ExitCode},
     clock::Clock,
-    code::CodeCache,
+    code::{CodeCache, Place},
     hart::Hart,
     insn::{Format, Insn, Length, Op},
-    mmu::{Walk, tables::Tables, tlb::Tlb},
+    mmu::{tables::Tables, tlb::Tlb},
     observer::{Context, Observer, TrapInfo},
     ram::Ram,
     trap::{Cause, Exception},
@@ -30,6 +30,9 @@ pub(crate) struct System<D> {
     pub(crate) code: CodeCache,
     pub(crate) tables: Tables,
     pub(crate) clock: Clock,
+    /// The cycle from which on the interrupt lines have to be looked at again; 0 after anything but
+    /// time may have changed them.
+    pub(crate) lines_due: u64,
     pub(crate) exit: Option<ExitCode>,
     pub(crate) tohost: Option<PhysAddr>,
 }
@@ -40,8 +43,8 @@ pub(crate) struct Cpu<'a, D, O> {
     pub(crate) tlb: &'a mut Tlb,
     pub(crate) system: &'a mut System<D>,
     pub(crate) observer: &'a mut O,
-    /// The walk that the fault about to be raised comes from.
-    pub(crate) walk: Option<Walk>,
+    /// The fault about to be raised comes from the last walk.
+    pub(crate) walk_failed: bool,
 }
 
 /// An instruction that cannot be completed.
@@ -66,12 +69,14 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
     /// Makes at least one step and at most `left`, which must not be zero. Returns early where
     /// interrupts may have changed or the observer wants to stop.
     pub(crate) fn advance(&mut self, mut left: u64) {
-        let mut resume = None;
+        let mut place = Place::default();
+        let mut start = Start::Fresh;
         loop {
-            let progress = self.fast(left, resume.take());
-            self.system.clock.instret += left - progress.left;
-            (self.hart.pc, left) = (progress.pc, progress.left);
-            match progress.stop {
+            let done = self.fast(left, start, &mut place);
+            self.system.clock.instret += done.count;
+            left -= done.count;
+            start = Start::Fresh;
+            match done.stop {
                 Stop::Budget => return,
                 Stop::NotDecoded => match self.decode_at_pc() {
                     // What the fetch reported belongs to the instruction that was fetched.
@@ -80,12 +85,12 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
                     Ok(fetch::Fetched::Executed) => return,
                     Err(fault) => return self.raise(fault),
                 },
-                Stop::Slow(insn, place) => {
-                    let length = self.system.code.length_at(place.page, place.block, place.index);
+                Stop::Slow => {
+                    let (insn, length) = self.system.code.insn_at(&place);
                     match self.slow(insn, length) {
                         Ok(Flow::Next) if left > 1 && !self.wants_stop() => {
                             left -= 1;
-                            resume = Some(place);
+                            start = Start::Behind;
                         }
                         Ok(_) => return,
                         Err(fault) => return self.raise(fault),
@@ -95,7 +100,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         }
     }
 
-    fn fast(&mut self, left: u64, resume: Option<fast::Place>) -> fast::Progress {
+    fn fast(&mut self, left: u64, start: Start, place: &mut Place) -> Done {
         let fetch = self.tlb.select(self.hart.context(&self.hart.fetch_rules()));
         let data = self.tlb.select(self.hart.context(&self.hart.data_rules()));
         let mut fast = Fast {
@@ -105,7 +110,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
             fetch: self.tlb.set(fetch),
             data: self.tlb.set(data),
         };
-        fast.run(self.hart.pc, left, resume)
+        fast.run(&mut self.hart.pc, left, start, place)
     }
 
     /// Executes the instruction at `pc` completely, whatever it is but plain arithmetic.
@@ -146,7 +151,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
 
     fn raise(&mut self, fault: Fault) {
         self.trap(Cause::Exception(fault.exception), fault.tval);
-        self.walk = None;
+        self.walk_failed = false;
     }
 
     /// Takes a trap: one step.
@@ -159,7 +164,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
                 epc: VirtAddr::new(self.hart.pc),
                 satp: self.hart.csrs.satp,
                 to: handler,
-                walk: self.walk.as_ref(),
+                walk: self.walk_failed.then_some(&self.tlb.walk),
             };
             self.observer.trap(&self.context(), &trap);
         }

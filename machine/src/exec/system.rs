@@ -122,6 +122,10 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         Ok(match written {
             Written::Quiet => Flow::Next,
             Written::Control => Flow::Look,
+            Written::Timer => {
+                self.system.lines_due = 0;
+                Flow::Look
+            }
             Written::Protection => {
                 self.tlb.drop_all();
                 Flow::Look

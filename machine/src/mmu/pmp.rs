@@ -16,6 +16,9 @@ const CONFIG: u8 = 0x9f;
 /// `pmpaddr` holds bits 55:2 of an address.
 const ADDRESS: u64 = (1 << 54) - 1;
 
+/// The last physical address.
+const PHYSICAL_MAX: u64 = (1 << 56) - 1;
+
 /// How an entry says which addresses it covers; the A field.
 const OFF: u8 = 0;
 const TOR: u8 = 1;
@@ -28,6 +31,8 @@ pub struct Pmp {
     address: [u64; ENTRIES],
     /// No entry from this one on covers anything.
     used: usize,
+    /// The first entry allows everything everywhere, as kernels set it that do not care.
+    open: bool,
 }
 
 /// What the entries say about a whole page.
@@ -57,7 +62,7 @@ impl Pmp {
                 *config = new & CONFIG;
             }
         }
-        self.used = self.config.iter().rposition(|&config| mode(config) != OFF).map_or(0, |last| last + 1);
+        self.summarize();
     }
 
     /// `pmpaddr` of an entry.
@@ -72,10 +77,20 @@ impl Pmp {
         if self.config[entry] & LOCKED == 0 && !bound_of_locked {
             self.address[entry] = value & ADDRESS;
         }
+        self.summarize();
+    }
+
+    fn summarize(&mut self) {
+        self.used = self.config.iter().rposition(|&config| mode(config) != OFF).map_or(0, |last| last + 1);
+        let everywhere = self.range(0).is_some_and(|(low, high)| low == 0 && high >= PHYSICAL_MAX);
+        self.open = everywhere && self.config[0] & (R | W | X) == R | W | X;
     }
 
     /// Whether `len` bytes at `pa` may be accessed.
     pub(crate) fn allows(&self, pa: PhysAddr, len: u64, access: Access, privilege: Privilege) -> bool {
+        if self.open {
+            return true;
+        }
         let (first, last) = (pa.get(), pa.get().saturating_add(len - 1));
         for entry in 0..self.used {
             let Some((low, high)) = self.range(entry) else { continue };

@@ -22,7 +22,7 @@ use super::walk::{Walk, well_formed};
 use crate::{
     bus::Width,
     observer::PteWrite,
-    ram::{FrameIndex, Ram, flag},
+    ram::{FrameIndex, Ram, flag, offset_in_page},
 };
 
 /// Where a table stands.
@@ -63,6 +63,22 @@ pub(crate) struct Tables {
     scanned: u64,
     /// A frame has become known as a table since this was last asked.
     fresh: bool,
+    /// Walks whose tables are all known, by the stretch of addresses that their last table maps. It
+    /// only saves work: it is emptied whenever a role or a pointer changes.
+    paths: Paths,
+}
+
+/// A root, the upper bits of an address, and how many tables the walk came through.
+type Path = (FrameIndex, u64, usize);
+
+/// A few recent walks.
+#[derive(Clone, Debug, Default)]
+struct Paths([Option<Path>; 16]);
+
+impl Paths {
+    fn slot(&mut self, path: Path) -> &mut Option<Path> {
+        &mut self.0[offset_in_page(path.1 ^ path.1 >> 4 ^ u64::from(path.0)) % 16]
+    }
 }
 
 impl Tables {
@@ -99,6 +115,10 @@ impl Tables {
     pub(crate) fn walked(&mut self, root: Ppn, walk: &Walk, ram: &mut Ram) -> Stale {
         let mut stale = Stale::Nothing;
         let Some(root) = ram.frame_of_page(root) else { return stale };
+        let path = (root, walk.va.get() >> table_span(0).trailing_zeros(), walk.steps.len());
+        if *self.paths.slot(path) == Some(path) {
+            return stale;
+        }
         let mut parent = root;
         for step in walk.steps.iter() {
             let Some(frame) = ram.frame_of(step.pte_addr) else { return stale };
@@ -109,6 +129,7 @@ impl Tables {
             }
             parent = frame;
         }
+        *self.paths.slot(path) = Some(path);
         stale
     }
 
@@ -166,6 +187,7 @@ impl Tables {
     }
 
     fn insert(&mut self, frame: FrameIndex, role: Role, ram: &mut Ram) {
+        self.paths = Paths::default();
         self.fresh |= ram.set_flag(frame, flag::TABLE);
         Arc::make_mut(&mut self.roles).insert(frame, role);
     }
@@ -177,6 +199,9 @@ impl Tables {
         if change.is_recycling(role) {
             self.forget_tree(role.root, ram);
             return (None, Stale::All);
+        }
+        if change.old.is_pointer() || change.new.is_pointer() {
+            self.paths = Paths::default();
         }
         if change.old.is_pointer() {
             self.unlink(change.frame, change.old, ram);
@@ -215,6 +240,7 @@ impl Tables {
     }
 
     fn remove(&mut self, frame: FrameIndex, ram: &mut Ram) {
+        self.paths = Paths::default();
         ram.clear_flag(frame, flag::TABLE);
         Arc::make_mut(&mut self.roles).remove(&frame);
     }

@@ -10,6 +10,7 @@
 
 use faultline_abi::sv39::Access;
 
+use super::Walk;
 use crate::{hart::Privilege, ram::FrameIndex};
 
 /// Entries of each direct-mapped array.
@@ -87,17 +88,24 @@ pub(crate) struct Tlb {
     sets: Vec<Set>,
     /// The set that is given up when another context needs one.
     oldest: usize,
+    /// The set that was asked for last.
+    recent: usize,
+    /// The walk that the last miss led to.
+    pub(crate) walk: Walk,
 }
 
 impl Tlb {
     pub(crate) fn new() -> Self {
-        Self { sets: (0..CONTEXTS).map(|_| Set::new()).collect(), oldest: 0 }
+        Self { sets: (0..CONTEXTS).map(|_| Set::new()).collect(), oldest: 0, recent: 0, walk: Walk::none() }
     }
 
     /// The number of the set of `context`, which is emptied first where it belonged to another.
     pub(crate) fn select(&mut self, context: Context) -> usize {
-        let held = self.sets.iter().position(|set| set.context == Some(context));
-        held.unwrap_or_else(|| self.replace(context))
+        if self.sets[self.recent].context != Some(context) {
+            let held = self.sets.iter().position(|set| set.context == Some(context));
+            self.recent = held.unwrap_or_else(|| self.replace(context));
+        }
+        self.recent
     }
 
     fn replace(&mut self, context: Context) -> usize {

@@ -12,8 +12,8 @@ use serde::{Serialize, Serializer};
 
 use crate::hart::Privilege;
 
-/// Most levels of any translation scheme: Sv48 has four, and this leaves room for Sv57.
-const LEVELS_MAX: usize = 5;
+/// Most levels of any translation scheme that this machine may have: four, for Sv48.
+const LEVELS_MAX: usize = 4;
 
 /// A finished walk: what was asked, the entries read, and what came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -29,6 +29,12 @@ pub struct Walk {
 }
 
 impl Walk {
+    /// A walk that was never made.
+    pub(crate) const fn none() -> Self {
+        let (va, access) = (VirtAddr::new(0), Access::Load);
+        Self { va, access, steps: Steps::new(), result: Err(Check::NotValid) }
+    }
+
     /// The leaf that a successful walk ended at.
     #[must_use]
     pub fn leaf(&self) -> Option<WalkStep> {
@@ -67,9 +73,23 @@ pub enum Update {
 /// Translates `va` for `access` through the Sv39 tables below `root`.
 #[must_use]
 pub fn walk(memory: &impl TableMemory, root: Ppn, va: VirtAddr, access: Access, rules: &Rules) -> Walk {
-    let mut steps = Steps::new();
-    let result = translate(memory, root, va, access, rules, &mut steps);
-    Walk { va, access, steps, result }
+    let mut walk = Walk::none();
+    walk_into(&mut walk, memory, root, va, access, rules);
+    walk
+}
+
+/// The same, into a place that is used again and again.
+pub(crate) fn walk_into(
+    walk: &mut Walk,
+    memory: &impl TableMemory,
+    root: Ppn,
+    va: VirtAddr,
+    access: Access,
+    rules: &Rules,
+) {
+    (walk.va, walk.access) = (va, access);
+    walk.steps.len = 0;
+    walk.result = translate(memory, root, va, access, rules, &mut walk.steps);
 }
 
 fn translate(
@@ -188,7 +208,7 @@ fn physical(leaf: WalkStep, va: VirtAddr) -> PhysAddr {
 }
 
 /// The steps of a walk, without allocation; use it as a slice.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Steps {
     len: usize,
     steps: [WalkStep; LEVELS_MAX],
@@ -225,6 +245,14 @@ impl Deref for Steps {
         self.steps.get(..self.len).unwrap_or(&[])
     }
 }
+
+impl PartialEq for Steps {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Steps {}
 
 impl core::fmt::Debug for Steps {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
