@@ -70,8 +70,8 @@ pub(crate) fn boot(arguments: &BootArguments) -> Result<ExitCode, Failure> {
         None => Line::Console(ConsoleOnly),
         Some(path) => Line::Events(Box::new(Output::new(Some(path), None, Digesting::Off)?)),
     };
-    let keyboard = Keyboard::open();
-    let code = drive(&mut driver, arguments.max_instructions.unwrap_or(u64::MAX), &mut line, &keyboard);
+    let mut keyboard = Keyboard::open();
+    let code = drive(&mut driver, arguments.max_instructions.unwrap_or(u64::MAX), &mut line, &mut keyboard);
     drop(keyboard);
     line.finish()?;
     Ok(code)
@@ -86,10 +86,11 @@ fn prepare(arguments: &BootArguments) -> Result<Driver, Failure> {
     Ok(Driver::new(machine, &[]))
 }
 
-fn drive(driver: &mut Driver, limit: u64, line: &mut Line, keyboard: &Keyboard) -> ExitCode {
+fn drive(driver: &mut Driver, limit: u64, line: &mut Line, keyboard: &mut Keyboard) -> ExitCode {
     let mut patience = Duration::ZERO;
     loop {
-        match keyboard.read(patience) {
+        let room = driver.machine().devices().input_room();
+        match keyboard.read(room, patience) {
             Typed::Bytes(bytes) => driver.type_bytes(&bytes),
             Typed::Nothing => {}
             Typed::Quit => return ExitCode::SUCCESS,

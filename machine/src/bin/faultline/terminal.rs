@@ -3,12 +3,16 @@
 //! On a terminal every key goes to the guest, Ctrl-C too; Ctrl-A X ends the run, as on QEMU.
 
 use std::io::{Read, stdin};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 /// The key that begins a command to this program.
 const ESCAPE: u8 = 1;
+/// Pieces of input that are read before the guest takes them.
+const READ_AHEAD: usize = 16;
+/// Bytes that wait for the guest before standard input has to.
+const WAITING_MAX: usize = 64 * 1024;
 
 /// Something that came from the keyboard, or did not.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +31,9 @@ pub(crate) enum Typed {
 #[derive(Debug)]
 pub(crate) struct Keyboard {
     keys: Receiver<Vec<u8>>,
+    /// What the guest has no room for yet.
+    waiting: Vec<u8>,
+    escape: Escape,
     raw: Option<raw::RawMode>,
 }
 
@@ -37,33 +44,63 @@ impl Keyboard {
         if raw.is_some() {
             eprintln!("faultline: Ctrl-A X ends the run");
         }
-        let (sender, keys) = channel();
+        let (sender, keys) = sync_channel(READ_AHEAD);
         thread::spawn(move || {
-            let mut buffer = [0; 1024];
+            let mut buffer = [0; 4096];
             while let Ok(count @ 1..) = stdin().read(&mut buffer) {
                 if sender.send(buffer[..count].to_vec()).is_err() {
                     return;
                 }
             }
         });
-        Self { keys, raw }
+        Self { keys, waiting: Vec::new(), escape: Escape::default(), raw }
     }
 
-    /// What was typed since the last time; waits at most `patience` for it.
-    pub(crate) fn read(&self, patience: Duration) -> Typed {
-        match self.keys.recv_timeout(patience) {
-            Ok(bytes) if self.raw.is_some() => interpret(bytes),
-            Ok(bytes) => Typed::Bytes(bytes),
-            Err(RecvTimeoutError::Timeout) => Typed::Nothing,
-            Err(RecvTimeoutError::Disconnected) => Typed::Closed,
+    /// At most `room` bytes of what was typed since the last time; waits at most `patience` for them.
+    /// The rest waits here, and standard input waits with it: a guest that does not read loses nothing.
+    pub(crate) fn read(&mut self, room: usize, patience: Duration) -> Typed {
+        let mut patience = if self.waiting.is_empty() { patience } else { Duration::ZERO };
+        while self.waiting.len() < WAITING_MAX {
+            match self.keys.recv_timeout(std::mem::take(&mut patience)) {
+                Ok(keys) => match self.for_guest(keys) {
+                    Some(keys) => self.waiting.extend(keys),
+                    None => return Typed::Quit,
+                },
+                Err(RecvTimeoutError::Disconnected) if self.waiting.is_empty() => return Typed::Closed,
+                Err(_) => break,
+            }
         }
+        let taken = room.min(self.waiting.len());
+        if taken == 0 { Typed::Nothing } else { Typed::Bytes(self.waiting.drain(..taken).collect()) }
+    }
+
+    /// What of these keys is the guest's; all of it, unless a person types.
+    fn for_guest(&mut self, keys: Vec<u8>) -> Option<Vec<u8>> {
+        if self.raw.is_some() { self.escape.filter(&keys) } else { Some(keys) }
     }
 }
 
-/// Ctrl-A X, typed at once or pasted, ends the run; anything else is the guest's.
-fn interpret(bytes: Vec<u8>) -> Typed {
-    let quit = bytes.windows(2).any(|pair| pair[0] == ESCAPE && matches!(pair[1], b'x' | b'X'));
-    if quit { Typed::Quit } else { Typed::Bytes(bytes) }
+/// Watches the keys for Ctrl-A X. Ctrl-A twice is one Ctrl-A for the guest; before any other key it
+/// is the guest's as well.
+#[derive(Debug, Default)]
+struct Escape {
+    seen: bool,
+}
+
+impl Escape {
+    /// The keys for the guest; `None` where the user wants to leave.
+    fn filter(&mut self, keys: &[u8]) -> Option<Vec<u8>> {
+        let mut through = Vec::with_capacity(keys.len());
+        for &key in keys {
+            match (std::mem::take(&mut self.seen), key) {
+                (true, b'x' | b'X') => return None,
+                (false, ESCAPE) => self.seen = true,
+                (true, key) if key != ESCAPE => through.extend([ESCAPE, key]),
+                (_, key) => through.push(key),
+            }
+        }
+        Some(through)
+    }
 }
 
 #[cfg(unix)]
@@ -109,5 +146,27 @@ mod raw {
         pub(super) fn enter() -> Option<Self> {
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Escape;
+
+    #[test]
+    fn ctrl_a_x_leaves_however_it_is_typed_and_other_keys_go_through() {
+        let typed = |pieces: &[&[u8]]| {
+            let mut escape = Escape::default();
+            pieces
+                .iter()
+                .map(|keys| escape.filter(keys))
+                .collect::<Option<Vec<_>>>()
+                .map(|keys| keys.concat())
+        };
+        assert_eq!(typed(&[b"ls\r"]), Some(b"ls\r".to_vec()));
+        assert_eq!(typed(&[b"a\x01", b"x"]), None);
+        assert_eq!(typed(&[b"\x01X"]), None);
+        assert_eq!(typed(&[b"\x01\x01", b"x"]), Some(b"\x01x".to_vec()));
+        assert_eq!(typed(&[b"\x01", b"b"]), Some(b"\x01b".to_vec()));
     }
 }
