@@ -399,3 +399,139 @@ impl Space {
         format!("{pages:+}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Trap;
+    use faultline_abi::trace::{FaultClass, FrameKind, ShortName, TraceEvent};
+
+    /// A program that lies at `base`, whose heap page gets the frame at `frame`.
+    fn run(base: u64, frame: u64, ticks: usize) -> Vec<(What, Privilege)> {
+        let heap = base + 0x8000;
+        let area = |op, kind, start, end| TraceEvent::Area { op, pid: 1, start, end, kind, prot: 3 };
+        let name = ShortName::new("lazy");
+        let process = |op, other| TraceEvent::Process { op, pid: 1, other, root: frame + 0x9000, name };
+        let switched = (What::from(process(ProcessOp::Switched, 0)), Privilege::Supervisor);
+        let kernel = |event| (What::from(event), Privilege::Supervisor);
+        let mut events = vec![
+            kernel(process(ProcessOp::Created, 0)),
+            kernel(area(AreaOp::Mapped, AreaKind::Text, base, base + 0x1234)),
+            kernel(area(AreaOp::Mapped, AreaKind::Heap, heap, heap)),
+            kernel(area(AreaOp::Resized, AreaKind::Heap, heap, heap + 0x3000)),
+            kernel(TraceEvent::Frame {
+                op: FrameOp::Allocated,
+                frame: frame + 0x5000,
+                owner: 1,
+                refs: 1,
+                kind: FrameKind::PageTable,
+            }),
+        ];
+        events.extend(vec![switched; ticks]);
+        let (pid, va) = (1, heap + 0x1008);
+        let pte =
+            Pte::new(PhysAddr::new(frame).page(), PteFlags::V | PteFlags::R | PteFlags::W | PteFlags::U);
+        events.extend([
+            (trap(va, frame), Privilege::User),
+            kernel(TraceEvent::Fault { pid, va, access: Access::Store, class: FaultClass::Lazy, area: None }),
+            kernel(TraceEvent::Resolved { pid, va, how: Resolution::Zeroed, frame, pte: pte.raw() }),
+            kernel(TraceEvent::Frame { op: FrameOp::Freed, frame, owner: 1, refs: 0, kind: FrameKind::User }),
+            kernel(process(ProcessOp::Exited, u64::MAX)),
+        ]);
+        events
+    }
+
+    fn trap(va: u64, root: u64) -> What {
+        What::Trap(Trap {
+            scause: 15,
+            cause: "store page fault".into(),
+            stval: va,
+            sepc: VirtAddr::new(va + 0x100),
+            satp: 8 << 60 | root >> 12,
+            interrupt: false,
+            to: Privilege::Supervisor,
+            walk: None,
+            check: Some(Check::NotValid),
+        })
+    }
+
+    fn text(events: &[(What, Privilege)]) -> String {
+        let mut semantic = Semantic::default();
+        events.iter().for_each(|(what, mode)| semantic.add(what, *mode));
+        semantic.text()
+    }
+
+    #[test]
+    fn a_run_is_told_without_an_address() {
+        let expected = "\
+process 1
+  created by the kernel
+  heap mapped, rw-, 0 bytes
+  heap resized, rw-, 12288 bytes
+  store of heap page 1: program trapped on not-valid, lazy
+  resolved: zeroed, frame 1.1 mapped -U-WRV
+  frame 1.1 freed, 0 left
+  exited with -1
+";
+        assert_eq!(text(&run(0x1000, 0x8030_0000, 0)), expected);
+    }
+
+    #[test]
+    fn another_layout_and_another_speed_are_the_same_run() {
+        assert_eq!(text(&run(0x1000, 0x8030_0000, 0)), text(&run(0x40_0000, 0x8055_5000, 7)));
+    }
+
+    #[test]
+    fn a_fault_that_the_hardware_did_not_take_was_found_by_the_kernel() {
+        let mut events = run(0x1000, 0x8030_0000, 0);
+        events.retain(|(what, _)| what.page_fault().is_none());
+        assert!(text(&events).contains("store of heap page 1: found by the kernel, lazy"));
+    }
+
+    #[test]
+    fn a_frame_that_was_freed_and_comes_again_has_a_new_name_and_a_new_process_a_new_section() {
+        let mut events = run(0x1000, 0x8030_0000, 0);
+        events.extend(run(0x1000, 0x8030_0000, 0));
+        let text = text(&events);
+        assert!(text.contains("process 2\n") && text.contains("frame 2.1 mapped"), "{text}");
+    }
+
+    #[test]
+    fn a_kernel_without_tracepoints_is_told_by_address_space() {
+        let run = |base: u64, root: u64| {
+            let pte = Pte::from_raw(0x2004_e817);
+            let change = |va, old, new| {
+                let (va, root) = (Some(VirtAddr::new(va)), PhysAddr::new(root).page());
+                (
+                    What::Pte(PteChange { va, level: 0, root, pte_addr: PhysAddr::new(0), old, new }),
+                    Privilege::Supervisor,
+                )
+            };
+            let fault = |va| (trap(va, root), Privilege::User);
+            text(&[
+                change(base, Pte::INVALID, pte),
+                fault(base + 8),
+                change(base, Pte::INVALID, pte),
+                fault(base + 0x3000),
+                change(base, pte, Pte::INVALID),
+            ])
+        };
+        let expected = "\
+address space 1
+  store at page +0: trapped on not-valid
+  page +0: ------ becomes -U-WRV
+  store at page +3: trapped on not-valid
+  page +0: -U-WRV becomes ------
+";
+        assert_eq!(run(0x5000, 0x8020_0000), expected);
+        assert_eq!(run(0x7000, 0x8021_0000), expected);
+    }
+
+    #[test]
+    fn the_exact_digest_is_that_of_the_printed_lines() {
+        let mut exact = Exact::default();
+        exact.add_line("a");
+        exact.add_line("b");
+        assert_eq!(exact.finish(), sha256(b"a\nb\n"));
+    }
+}

@@ -551,6 +551,11 @@ mod tests {
     }
 
     #[test]
+    fn an_event_is_small_enough_to_keep_millions() {
+        assert!(size_of::<Event>() <= 144, "{}", size_of::<Event>());
+    }
+
+    #[test]
     fn a_program_cannot_speak_for_the_kernel() {
         let arguments = TraceEvent::Hand { frame: 1, accessed: true, verdict: Verdict::Victim }.arguments();
         assert_eq!(What::from_tracepoint(Privilege::Supervisor, 4, arguments).source(), Source::Kernel);

@@ -7,7 +7,7 @@ use crate::hart::Privilege;
 use crate::observer::{Context, Observer, PteWrite, TrapInfo};
 
 /// Most events that a recording holds; a guest that reports more without end is cut off.
-pub const EVENTS_MAX: usize = 4_000_000;
+pub const EVENTS_MAX: usize = 2_000_000;
 /// Most bytes of console output that a recording holds; the rest is not kept.
 pub const CONSOLE_MAX: usize = 16 << 20;
 

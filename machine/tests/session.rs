@@ -10,6 +10,7 @@ use faultline_abi::board::DRAM_BASE;
 use faultline_abi::scenario::{Digests, FORMAT, Images, Input, MachineSettings, Scenario};
 use faultline_machine::bus::ExitCode;
 use faultline_machine::event::EventKind;
+use faultline_machine::recorder::EVENTS_MAX;
 use faultline_machine::session::{Boot, Goal, Progress, Session};
 use proptest::prelude::*;
 
@@ -268,4 +269,30 @@ proptest! {
         prop_assert_eq!(session.position(), straight.position());
         prop_assert_eq!(state(&session), state(&straight));
     }
+}
+
+#[test]
+fn a_long_run_is_walked_like_a_short_one() {
+    // Long enough that keyframes are thinned out, more than once.
+    const END: u64 = 40_000_000;
+    let start = || reading(vec![input(9_000_000, "x"), input(30_000_000, "y")], &ECHO, END);
+    let mut session = start();
+    assert_eq!(session.forward(Goal::End, u64::MAX), Progress::OutOfInstructions);
+    for step in [39_999_999, 31_234_567, 1, 9_500_001, 20_000_000] {
+        session.seek_step(step);
+        let mut straight = start();
+        straight.seek_step(step);
+        assert_eq!((session.position(), state(&session)), (straight.position(), state(&straight)), "{step}");
+    }
+}
+
+#[test]
+fn a_guest_that_reports_without_end_is_cut_off() {
+    // `slti x0, x0, 2000` for ever: an event every other instruction.
+    let mut session = reading(Vec::new(), &[0x7d00_2013, 0xffdf_f06f], u64::MAX);
+    assert_eq!(session.forward(Goal::End, u64::MAX), Progress::OutOfEvents);
+    assert_eq!(session.log().len(), EVENTS_MAX);
+    assert_eq!(session.forward(Goal::NextEvent, u64::MAX), Progress::OutOfEvents);
+    assert_eq!(session.back(Goal::NextEvent), Progress::Reached);
+    assert_eq!(session.position().events, EVENTS_MAX - 1);
 }

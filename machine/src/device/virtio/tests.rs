@@ -90,7 +90,7 @@ impl Bench {
     fn submit(&mut self, head: u16) {
         let slot = u64::from(self.submitted % SIZE);
         self.put(AVAILABLE + 4 + slot * 2, &head.to_le_bytes());
-        self.submitted += 1;
+        self.submitted = self.submitted.wrapping_add(1);
         self.put(AVAILABLE + 2, &self.submitted.to_le_bytes());
         self.store(register::QUEUE_NOTIFY, 0);
     }
@@ -376,5 +376,61 @@ fn any_register_survives_any_access() {
                 assert!(bench.slot.load(offset, width) <= width.mask());
             }
         }
+    }
+}
+
+/// Numbers that are the same in every run (xorshift64).
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}
+
+/// Addresses near the rings, the edges of memory and of arithmetic.
+fn address(noise: &mut Noise) -> u64 {
+    let near = [BASE, BASE + (1 << 16), 0, u64::MAX, 1 << 32][usize::try_from(noise.below(5)).unwrap()];
+    near.wrapping_add(noise.below(0x8000)).wrapping_sub(noise.below(0x100))
+}
+
+#[test]
+fn noise_in_the_rings_and_registers_never_does_worse_than_break_the_device() {
+    let mut noise = Noise(0x5eed);
+    for _ in 0..300 {
+        let mut bench = Bench::new();
+        for _ in 0..200 {
+            match noise.below(4) {
+                0 => {
+                    let (at, length) = (address(&mut noise), noise.below(2048));
+                    let length = u32::try_from(length).unwrap();
+                    let flags = u16::try_from(noise.below(8)).unwrap();
+                    let next = u16::try_from(noise.below(10)).unwrap();
+                    let index = noise.below(8);
+                    bench.descriptor(index, at, length, flags, next);
+                }
+                1 => {
+                    let (at, bytes) = (BASE + noise.below(0x7000), noise.next().to_le_bytes());
+                    bench.put(at, &bytes);
+                }
+                2 => {
+                    let value = if noise.below(2) == 0 { noise.below(16) } else { noise.next() };
+                    bench.store(noise.below(0x110) & !3, value);
+                }
+                _ => {
+                    let head = u16::try_from(noise.below(9)).unwrap();
+                    bench.submit(head);
+                }
+            }
+        }
+        bench.start();
+        assert_eq!(bench.request(REQUEST_IN, 3, (DATA, 512, WRITE)), 0, "a reset heals everything");
     }
 }
