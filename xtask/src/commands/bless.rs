@@ -31,5 +31,7 @@ fn bless(faultline: &Path, file: &Path, golden: &Path) -> Result<()> {
     let mut digest = Command::new(faultline);
     let lines = process::stdout_of(digest.arg("digest").arg(file).arg("--semantic"))?;
     let target = golden.join(format!("{}.semantic.txt", scenario::name(file)));
-    fs::write(&target, lines).with_context(|| format!("writing {}", target.display()))
+    fs::write(&target, lines).with_context(|| format!("writing {}", target.display()))?;
+    // The scenario promises the digest of that text.
+    process::run(Command::new(faultline).arg("digest").arg(file).arg("--write"))
 }
