@@ -132,6 +132,13 @@ impl Card {
         }
     }
 
+    /// What was wanted, in a few words: `store to 0x9000, in its heap`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let preposition = if self.access == Access::Store { "to" } else { "from" };
+        format!("{} {preposition} {:#x}{}", self.access.name(), self.trap.stval, self.place.words())
+    }
+
     /// One sentence: who wanted what, where, and why it failed.
     #[must_use]
     pub fn headline(&self) -> String {
@@ -259,11 +266,10 @@ fn told(events: &[Event], view: &View) -> Told {
             What::Return { to: Privilege::User, .. } => {
                 Told { what: "Back to the program, at the same instruction".into(), ..tell(event) }
             }
-            What::Ad(_) => Told {
-                what: "The instruction runs again and succeeds: the hardware sets A, and D for a store"
-                    .into(),
-                ..tell(event)
-            },
+            What::Ad(_) if event.mode == Privilege::User => {
+                let told = tell(event);
+                Told { what: format!("The instruction runs again and succeeds. {}", told.what), ..told }
+            }
             _ => tell(event),
         },
         (None, several) => cleared(several),
@@ -296,4 +302,87 @@ fn is_bad(what: &What) -> bool {
 pub fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{ad, area, fault, frame, numbered, page_fault, process, pte, resolved, returned};
+    use faultline_abi::trace::{AreaOp, FrameKind, FrameOp};
+
+    /// A process with a heap that faults once; the trap is event 3, the last word event 11.
+    fn lazy_story() -> History {
+        let switch = |to: u64| What::Satp { old: 0, new: 8 << 60 | to };
+        let mut events = numbered([
+            process(ProcessOp::Created, 1, 0, "lazy"),
+            area(AreaOp::Mapped, 0x9000, 0xf000, AreaKind::Heap),
+            process(ProcessOp::Switched, 1, 0, ""),
+            page_fault(15, 0x9008, 0x101c),
+            What::Sfence { va: None, asid: None },
+            switch(0x80124),
+            What::Sfence { va: None, asid: None },
+            fault(0x9008, FaultClass::Lazy),
+            frame(FrameOp::Allocated, 0x8013_a000, 1, 1, FrameKind::User),
+            What::Pte(pte(0x9000, 0x17)),
+            resolved(0x9008, Resolution::Zeroed),
+            returned(0x101c),
+            ad(0x9000),
+        ]);
+        for n in [3, 12] {
+            events[n].mode = Privilege::User;
+        }
+        let mut history = History::default();
+        history.learn(0, events);
+        history
+    }
+
+    #[test]
+    fn the_headline_says_who_wanted_what_and_why_it_failed() {
+        let card = Card::new(&lazy_story(), 0, 4).expect("there is a fault");
+        assert_eq!(
+            card.headline(),
+            "Program lazy (pid 1) tried to write to 0x9008, in its heap. No page is mapped there."
+        );
+        assert_eq!(card.title(), "store to 0x9008, in its heap");
+        assert_eq!((card.event, card.end, card.is_over), (3, Some(12), false));
+    }
+
+    #[test]
+    fn the_answer_comes_up_passes_and_is_over() {
+        let history = lazy_story();
+        let when = |so_far| -> Vec<When> {
+            let card = Card::new(&history, 0, so_far).expect("there is a fault");
+            card.answer.iter().map(|step| step.when).collect()
+        };
+        assert!(when(4).iter().all(|&when| when == When::Coming));
+        assert_eq!(when(5)[0], When::Now, "the first fence belongs to the switch of page tables");
+        assert_eq!(when(8)[..3], [When::Passed, When::Now, When::Coming]);
+        assert!(Card::new(&history, 0, 13).is_some_and(|card| card.is_over));
+    }
+
+    #[test]
+    fn the_switch_of_page_tables_is_one_step() {
+        let card = Card::new(&lazy_story(), 0, 4).expect("there is a fault");
+        let events: Vec<usize> = card.answer.iter().map(|step| step.event).collect();
+        assert_eq!(events, [6, 7, 8, 9, 10, 11, 12]);
+    }
+
+    #[test]
+    fn going_back_gives_the_same_card() {
+        let history = lazy_story();
+        let before = Card::new(&history, 0, 4);
+        let _ = Card::new(&history, 0, 13);
+        assert_eq!(Card::new(&history, 0, 4), before);
+    }
+
+    #[test]
+    fn an_address_outside_every_area_lies_between_two() {
+        let view = lazy_story().view_after(3);
+        let process = view.processes.by_pid[&1].clone();
+        let Place::Between(None, Some(above)) = place(Some(&process), VirtAddr::new(0x8)) else {
+            panic!("0x8 lies below the heap");
+        };
+        assert_eq!(above.kind, AreaKind::Heap);
+        assert_eq!(place(None, VirtAddr::new(0)), Place::Unknown);
+    }
 }

@@ -4,6 +4,9 @@ mod fetched;
 mod snapshots;
 
 use faultline_abi::PhysAddr;
+use faultline_abi::syscall::Syscall;
+use faultline_abi::trace::SyscallOp;
+use faultline_machine::event::What;
 use faultline_machine::session::{Goal, Progress as Came, Session};
 
 pub use fetched::{Fetched, Images};
@@ -143,11 +146,14 @@ impl Engine {
         updates
     }
 
+    /// Goes to the first page fault; in a run without one, to where the program gets its memory.
     fn first_fault(&mut self) {
-        let fault = self.session.log().iter().position(|event| event.what.page_fault().is_some());
-        self.session.seek_step(0);
-        if let Some(event) = fault {
-            self.session.seek_event(event);
+        let first =
+            |wanted: fn(&What) -> bool| self.session.log().iter().position(|event| wanted(&event.what));
+        let start = first(|what| what.page_fault().is_some()).or_else(|| first(is_sbrk_done));
+        match start {
+            Some(event) => drop(self.session.seek_event(event)),
+            None => drop(self.session.seek_step(0)),
         }
     }
 
@@ -238,6 +244,11 @@ impl Engine {
             None => None,
         }
     }
+}
+
+fn is_sbrk_done(what: &What) -> bool {
+    let sbrk = Syscall::Sbrk.number();
+    matches!(what, What::Syscall { op: SyscallOp::Return, number, .. } if u64::from(*number) == sbrk)
 }
 
 const fn goal(until: Until) -> Goal {

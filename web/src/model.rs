@@ -245,6 +245,12 @@ impl Model {
         }
     }
 
+    /// Whether an event lies before the last page fault.
+    #[must_use]
+    pub fn is_past(&self, event: usize) -> bool {
+        self.card.as_ref().is_some_and(|card| event < card.event)
+    }
+
     /// The scenario's note for the present: the last one that was passed, with its event.
     #[must_use]
     pub fn note(&self) -> Option<(usize, &str)> {

@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub registers: Registers,
     /// The instruction that comes next.
     pub next: Option<Instruction>,
+    /// Where in the kernel that is.
+    pub symbol: Option<String>,
     /// The instruction that raised the last page fault.
     pub faulting: Option<Instruction>,
     /// The guest's output so far (its last part where it is long).

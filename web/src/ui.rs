@@ -14,6 +14,7 @@ mod header;
 mod keys;
 mod link;
 mod notice;
+mod now;
 mod pane;
 mod processes;
 mod space;

@@ -6,8 +6,9 @@ use faultline_abi::sv39::{SATP_SV39, satp_root};
 use faultline_abi::trace::ProcessOp;
 use faultline_abi::{PAGE_SIZE, PhysAddr};
 use faultline_machine::event::{Event, What};
-use faultline_machine::hart::Privilege;
+use faultline_machine::hart::{Hart, Privilege};
 use faultline_machine::inspect::{address_spaces, instruction, memory, page_table, registers};
+use faultline_machine::loader::Symbols;
 use faultline_machine::machine::Machine;
 use faultline_machine::ram::Ram;
 use faultline_machine::session::Session;
@@ -46,6 +47,7 @@ impl Camera {
             ended: None,
             registers: registers(hart),
             next: instruction(machine.ram(), hart.satp(), hart.pc()),
+            symbol: symbol(session.symbols(), hart),
             faulting,
             console: console(session.console()),
             roots: address_spaces(past).into_iter().map(|root| root.base()).collect(),
@@ -107,6 +109,12 @@ fn living(past: &[Event]) -> Vec<PhysAddr> {
         }
     }
     roots.into_values().collect()
+}
+
+/// The kernel's name for the place where the hart stands, with how far inside it that is.
+fn symbol(symbols: &Symbols, hart: &Hart) -> Option<String> {
+    let (name, offset) = symbols.lookup(hart.pc()).filter(|_| hart.mode() != Privilege::User)?;
+    Some(format!("{:#} + {offset}", rustc_demangle::demangle(name)))
 }
 
 fn console(bytes: &[u8]) -> String {

@@ -63,7 +63,7 @@ fn detail(desk: &Desk, step: &Step) -> Html {
         <span class="detail">
             { detail.clone() }
             if let Some(frame) = frame {
-                { if detail.is_empty() { "frame " } else { " · frame " } }{ frame_link(desk, *frame) }
+                { if detail.is_empty() { "frame " } else { ", frame " } }{ frame_link(desk, *frame) }
             }
         </span>
     }

@@ -14,6 +14,7 @@ use super::header::{Header, SCENARIOS};
 use super::keys::{Wish, use_keys};
 use super::link::WorkerLink;
 use super::notice::Notices;
+use super::now::Now;
 use super::processes::Processes;
 use super::space::AddressSpace;
 use super::timeline::Timeline;
@@ -70,6 +71,7 @@ fn panes(desk: &Desk) -> Html {
     html! {
         <main id="panes">
             <div class="column story">
+                <Now desk={desk.clone()} />
                 <FaultCard desk={desk.clone()} />
                 <Events desk={desk.clone()} />
             </div>

@@ -1,6 +1,7 @@
 //! Physical frames: those in use one by one, and the story of the one that is selected.
 
 use faultline_abi::PhysAddr;
+use faultline_abi::sv39::FlagLetters;
 use faultline_abi::trace::FrameKind;
 use yew::prelude::*;
 
@@ -100,10 +101,25 @@ fn details(desk: &Desk, address: PhysAddr) -> Html {
     html! {
         <div class="details" id="frame-details">
             <h3>{ "Frame " }<code>{ address.to_string() }</code></h3>
+            <p>{ mapped_by(desk, address) }</p>
             <ol class="history">{ for frame.history.iter().map(|each| moment(desk, each)) }</ol>
             <button type="button" class="button" onclick={desk.command(Command::Read(address))}>{ "Show its bytes" }</button>
             { hex(desk, address) }
         </div>
+    }
+}
+
+/// Who maps the frame now, counted from the page tables.
+fn mapped_by(desk: &Desk, address: PhysAddr) -> String {
+    let mapped = desk.model.snapshot.iter().flat_map(|snapshot| &snapshot.mapped);
+    let here = mapped.filter(|page| page.frame() == address).map(|page| {
+        let owner = desk.model.view.processes.of_root(page.root);
+        let owner = owner.map_or_else(|| "the kernel".into(), crate::state::Process::label);
+        format!("{owner} at {} ({})", page.va, FlagLetters(page.pte))
+    });
+    match here.collect::<Vec<_>>().as_slice() {
+        [] => "No process maps it now.".into(),
+        some => format!("Mapped by {}.", some.join(", ")),
     }
 }
 

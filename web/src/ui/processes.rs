@@ -60,6 +60,9 @@ fn registers(desk: &Desk) -> Html {
             <p class="next">
                 <span class="hint">{ "Next instruction: " }</span>
                 <code>{ format!("{} {} {next}", snapshot.registers.mode.letter(), snapshot.registers.pc) }</code>
+                if let Some(symbol) = &snapshot.symbol {
+                    <span class="hint">{ " in " }<code>{ symbol.clone() }</code></span>
+                }
             </p>
             <details>
                 <summary>{ "All registers" }</summary>

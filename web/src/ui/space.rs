@@ -21,8 +21,12 @@ pub(super) fn AddressSpace(PaneProps { desk }: &PaneProps) -> Html {
     html! {
         <Pane id="address-space" title="Address space" {aside}>
             if let Some(process) = process {
-                { picture(desk, process) }
-                { legend() }
+                if process.areas.is_empty() {
+                    <p class="hint">{ format!("{} has no memory: it is not loaded yet, or it is gone.", process.label()) }</p>
+                } else {
+                    { picture(desk, process) }
+                    { legend() }
+                }
             } else {
                 <p class="hint">{ "No process owns the page tables shown here. High addresses will stand at the top." }</p>
             }

@@ -11,6 +11,7 @@ use super::flags::Flags;
 use super::pane::Pane;
 use super::walk::{entry_link, frame_link};
 use crate::layout::{Marks, TreeRow, tree_rows};
+use crate::linked::Selection;
 use crate::protocol::Command;
 use crate::snapshot::Table;
 
@@ -25,7 +26,7 @@ pub(super) fn PageTable(PaneProps { desk }: &PaneProps) -> Html {
         }
     };
     html! {
-        <Pane id="page-table" title="Page table" aside={roots(desk)}>{ body }</Pane>
+        <Pane id="page-table" title="Page table" aside={html! { <Roots desk={desk.clone()} /> }}>{ body }</Pane>
     }
 }
 
@@ -58,7 +59,8 @@ fn row(desk: &Desk, row: &TreeRow, flipped: &UseStateHandle<BTreeSet<PhysAddr>>)
     html! {
         <div {class} key={row.pte_addr.get().to_string()} data-pte={row.pte_addr.to_string()}>
             { toggle(row, flipped) }
-            <span class={classes!("slot", format!("l{}", row.level))} title={format!("level {}, at {}", row.level, row.pte_addr)}>{ row.index }</span>
+            <button type="button" class={classes!("slot", format!("l{}", row.level))} onclick={desk.selecting(Selection::Entry(row.pte_addr))}
+                title={format!("entry {} of a table of level {}, at {}", row.index, row.level, row.pte_addr)}>{ row.index }</button>
             <Flags pte={row.pte} />
             { points_to(desk, row) }
             { status(row) }
@@ -109,27 +111,35 @@ fn status(row: &TreeRow) -> Html {
     }
 }
 
-/// Which root to show: the one of the program that runs, or one that `satp` has held.
-fn roots(desk: &Desk) -> Html {
+/// Which root to show: that of the program that runs, or one that `satp` has held.
+#[component]
+fn Roots(PaneProps { desk }: &PaneProps) -> Html {
+    let chosen = use_state_eq(|| None::<PhysAddr>);
     let Some(snapshot) = &desk.model.snapshot else { return html! {} };
-    let known = snapshot.roots.clone();
-    let send = desk.send.clone();
-    let choose = Callback::from(move |event: Event| {
-        let chosen = event.target_unchecked_into::<web_sys::HtmlSelectElement>().selected_index();
-        let root = usize::try_from(chosen).ok().and_then(|i| known.get(i.checked_sub(1)?).copied());
-        send.emit(Command::Watch(root));
-    });
-    let name = |root: &PhysAddr| {
-        let owner = desk.model.view.processes.of_root(*root);
-        owner.map_or_else(|| format!("kernel, {root}"), |process| format!("{}, {root}", process.label()))
+    let choose = {
+        let (chosen, known, send) = (chosen.clone(), snapshot.roots.clone(), desk.send.clone());
+        Callback::from(move |event: Event| {
+            let index = event.target_unchecked_into::<web_sys::HtmlSelectElement>().selected_index();
+            let root = usize::try_from(index).ok().and_then(|i| known.get(i.checked_sub(1)?).copied());
+            chosen.set(root);
+            send.emit(Command::Watch(root));
+        })
     };
+    let option =
+        |root: &PhysAddr| html! { <option selected={*chosen == Some(*root)}>{ owner(desk, *root) }</option> };
     html! {
         <label class="field">
             <span class="visually-hidden">{ "Which page tables" }</span>
             <select id="roots" onchange={choose}>
-                <option>{ "the running program’s" }</option>
-                { for snapshot.roots.iter().map(|root| html! { <option>{ name(root) }</option> }) }
+                <option selected={chosen.is_none()}>{ "of the running program" }</option>
+                { for snapshot.roots.iter().map(option) }
             </select>
         </label>
     }
+}
+
+fn owner(desk: &Desk, root: PhysAddr) -> String {
+    let owner = desk.model.view.processes.of_root(root);
+    owner
+        .map_or_else(|| format!("of the kernel, {root}"), |process| format!("of {}, {root}", process.label()))
 }

@@ -1,7 +1,7 @@
 //! What an event says, in a sentence.
 
 use faultline_abi::PhysAddr;
-use faultline_abi::sv39::{Pte, satp_root};
+use faultline_abi::sv39::{Pte, PteFlags, satp_root};
 use faultline_abi::syscall::Syscall;
 use faultline_abi::trace::{
     AreaKind, AreaOp, DiskOp, FaultClass, FrameKind, FrameOp, ProcessOp, Resolution, SyscallOp, Verdict,
@@ -47,8 +47,8 @@ pub fn happened(what: &What, processes: &Processes) -> Told {
     match what {
         What::Trap(trap) => trapped(trap),
         What::Return { to, target } => returned(*to, target.get()),
-        What::Pte(change) => entry(change, "Page-table entry written"),
-        What::Ad(change) => entry(change, "The hardware marks the page accessed or dirty"),
+        What::Pte(change) => written(change),
+        What::Ad(change) => entry(change, &format!("The hardware sets {} in the entry", bits_set(change))),
         What::Satp { new, .. } => switched_tables(*new, processes),
         What::Sfence { va: Some(va), .. } => Told::new(format!("sfence.vma {va}"))
             .detail("The hardware must forget what it knew of this page."),
@@ -127,15 +127,30 @@ fn entry(change: &PteChange, words: &str) -> Told {
     told
 }
 
+fn written(change: &PteChange) -> Told {
+    match change.new.is_valid() {
+        true => entry(change, "Page-table entry written"),
+        false => entry(change, "Page-table entry cleared"),
+    }
+}
+
+/// Which of A and D the hardware set.
+fn bits_set(change: &PteChange) -> &'static str {
+    let new = change.new.flags() - change.old.flags();
+    match (new.contains(PteFlags::A), new.contains(PteFlags::D)) {
+        (true, true) => "A and D",
+        (false, true) => "D",
+        _ => "A",
+    }
+}
+
 fn switched_tables(satp: u64, processes: &Processes) -> Told {
     if satp >> 60 == 0 {
         return Told::new("satp: translation is off");
     }
     let root = satp_root(satp).base();
     let owner = processes.of_root(root).map_or_else(|| "the kernel".into(), |process| process.label());
-    Told::new(format!("satp: the page tables of {owner} are in force"))
-        .detail(format!("root table at {root}"))
-        .about(root)
+    Told::new(format!("satp: the page tables of {owner} are in force")).detail("root table").about(root)
 }
 
 fn classified(who: &str, va: u64, class: FaultClass, area: Option<AreaKind>) -> Told {

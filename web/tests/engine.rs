@@ -1,0 +1,130 @@
+//! The worker's engine on the real images: what the page is told, without a browser.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod guest;
+
+use faultline_machine::hart::Privilege;
+use faultline_web::engine::{Engine, Fetched, Next};
+use faultline_web::model::{Action, Model};
+use faultline_web::protocol::{Command, Load, Target, Until, Update};
+
+/// An engine and the page's state, kept in step.
+struct Desk {
+    engine: Engine,
+    model: Model,
+}
+
+impl Desk {
+    fn open(scenario: &str, options: &[(&str, &str)]) -> Option<Self> {
+        let fetched: Fetched = guest::fetched(scenario)?;
+        let options = options.iter().map(|&(key, value)| (key.into(), value.into())).collect();
+        let load = Load { scenario: scenario.into(), options, at: None };
+        let (engine, updates) = Engine::boot(load, fetched).expect("the scenario boots");
+        let mut desk = Self { engine, model: Model::default().after(Action::Updates(updates)) };
+        desk.settle();
+        Some(desk)
+    }
+
+    fn take(&mut self, updates: Vec<Update>) {
+        // What crosses to the page is JSON, so it does here too.
+        let text = serde_json::to_string(&updates).expect("updates have a JSON form");
+        let updates = serde_json::from_str(&text).expect("and come back from it");
+        self.model = std::mem::take(&mut self.model).after(Action::Updates(updates));
+    }
+
+    fn settle(&mut self) {
+        while self.engine.next() == Next::Soon {
+            let updates = self.engine.slice();
+            self.take(updates);
+        }
+    }
+
+    fn ask(&mut self, command: Command) {
+        let updates = self.engine.command(command);
+        self.take(updates);
+        self.settle();
+    }
+
+    fn card(&self) -> &faultline_web::card::Card {
+        self.model.card.as_deref().expect("there is a page fault")
+    }
+}
+
+#[test]
+fn the_page_opens_at_the_first_page_fault_and_reproduces_the_scenario() {
+    for scenario in guest::SCENARIOS {
+        let Some(desk) = Desk::open(scenario, &[]) else { return };
+        let card = desk.card();
+        assert_eq!((card.ordinal, card.event + 1), (0, desk.model.events_so_far()), "{scenario}");
+        assert!(desk.model.is_ready() && !desk.model.place().at_end, "{scenario}");
+        let explored = desk.model.explored.as_deref().expect("the run was explored");
+        let expected = &desk.model.loaded.as_deref().expect("it is loaded").scenario.digest.semantic;
+        assert_eq!(expected.as_ref(), Some(&explored.semantic), "{scenario}");
+    }
+}
+
+#[test]
+fn previous_returns_to_the_identical_state() {
+    let Some(mut desk) = Desk::open("lazy-sbrk.json", &[]) else { return };
+    let first = (desk.model.card.clone(), desk.model.snapshot.clone(), desk.model.view.clone());
+    desk.ask(Command::Step(Until::Fault));
+    assert_eq!(desk.card().ordinal, 1);
+    desk.ask(Command::Back(Until::Fault));
+    assert_eq!((desk.model.card.clone(), desk.model.snapshot.clone(), desk.model.view.clone()), first);
+    desk.ask(Command::Step(Until::Instruction));
+    desk.ask(Command::Back(Until::Instruction));
+    assert_eq!(desk.model.snapshot, first.1);
+}
+
+#[test]
+fn the_page_table_shows_the_page_once_the_kernel_has_answered() {
+    let Some(mut desk) = Desk::open("lazy-sbrk.json", &[]) else { return };
+    let page = faultline_abi::VirtAddr::new(desk.card().trap.stval).page_down();
+    assert!(!desk.model.leaves.contains_key(&page));
+    let end = desk.card().end.expect("the fault is answered");
+    desk.ask(Command::Seek(Target::Event(end)));
+    assert!(desk.card().is_over);
+    assert!(desk.model.leaves.contains_key(&page));
+    assert_eq!(desk.model.changed_pages(), [page]);
+}
+
+#[test]
+fn kernel_and_page_tables_agree_wherever_a_program_runs() {
+    for scenario in guest::SCENARIOS {
+        let Some(mut desk) = Desk::open(scenario, &[]) else { return };
+        let mut compared = 0;
+        desk.ask(Command::Seek(Target::Start));
+        while !desk.model.place().at_end {
+            desk.ask(Command::Step(Until::Event));
+            let snapshot = desk.model.snapshot.as_deref().expect("it has arrived");
+            compared += usize::from(snapshot.registers.mode == Privilege::User);
+            assert_eq!(*desk.model.disagreements, [], "{scenario}, event {}", snapshot.events);
+        }
+        assert!(compared > 10, "{scenario}: compared only {compared} times");
+    }
+}
+
+#[test]
+fn eager_allocation_has_no_page_fault_and_stops_where_sbrk_returns() {
+    let Some(desk) = Desk::open("lazy-sbrk.json", &[("sbrk", "eager")]) else { return };
+    assert_eq!(desk.model.history.episodes, []);
+    assert_eq!(desk.model.option("sbrk"), Some("eager"));
+    assert!(desk.model.sentence().contains("sbrk()"), "{}", desk.model.sentence());
+}
+
+#[test]
+fn an_option_beyond_the_limits_is_refused_by_name() {
+    let Some(fetched) = guest::fetched("lazy-sbrk.json") else { return };
+    let options = [("sbrk".to_owned(), "two words".to_owned())].into();
+    let load = Load { scenario: "lazy-sbrk.json".into(), options, at: None };
+    let refusal = Engine::boot(load, fetched).map(|_| ()).expect_err("a value has no spaces");
+    assert!(refusal.contains("`kernel.sbrk`"), "{refusal}");
+}
+
+#[test]
+fn a_broken_image_is_one_clear_sentence() {
+    let Some(mut fetched) = guest::fetched("lazy-sbrk.json") else { return };
+    fetched.kernel.truncate(100);
+    let refusal = Engine::boot(Load::default(), fetched).map(|_| ()).expect_err("it is cut off");
+    assert!(!refusal.is_empty() && !refusal.contains('\n'), "{refusal}");
+}
