@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use faultline_web::engine::Fetched;
 
 /// The scenarios that come with the page.
-pub const SCENARIOS: [&str; 2] = ["lazy-sbrk.json", "guard-page.json"];
+pub(crate) const SCENARIOS: [&str; 2] = ["lazy-sbrk.json", "guard-page.json"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -13,7 +13,7 @@ fn root() -> PathBuf {
 
 /// The scenario with its images; `None`, said loudly, where the images are not built and nobody
 /// asks for them to be there.
-pub fn fetched(scenario: &str) -> Option<Fetched> {
+pub(crate) fn fetched(scenario: &str) -> Option<Fetched> {
     let folder =
         std::env::var_os("FAULTLINE_GUEST").map_or_else(|| root().join("target/guest"), PathBuf::from);
     let (kernel, disk) = (folder.join("kernel.elf"), folder.join("disk.img"));
