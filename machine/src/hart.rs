@@ -153,8 +153,7 @@ impl Hart {
     /// What a cached translation under these rules depends on.
     pub(crate) fn context(&self, rules: &Rules) -> Context {
         let tables = self.translating_root(rules).map_or(0, sv39::satp_sv39);
-        let Rules { privilege, sum, mxr, .. } = *rules;
-        Context { tables, privilege, sum, mxr }
+        Context::new(tables, rules)
     }
 }
 

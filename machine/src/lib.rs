@@ -15,6 +15,7 @@ pub mod device_tree;
 pub mod digest;
 pub mod disasm;
 pub mod drive;
+pub mod encode;
 pub mod event;
 mod exec;
 pub mod hart;

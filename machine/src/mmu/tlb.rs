@@ -10,8 +10,8 @@
 
 use faultline_abi::sv39::Access;
 
-use super::Walk;
-use crate::{hart::Privilege, ram::FrameIndex};
+use super::{Walk, walk::Rules};
+use crate::ram::FrameIndex;
 
 /// Entries of each direct-mapped array.
 const ENTRIES: usize = 256;
@@ -20,14 +20,20 @@ const CONTEXTS: usize = 8;
 /// A tag that no address has.
 const NO_TAG: u64 = u64::MAX;
 
-/// What a translation depends on beside the page.
+/// What a translation depends on beside the page, packed: MODE and PPN of `satp` in their places (both
+/// zero where addresses are physical), and in the place of the ASID the privilege, SUM and MXR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Context {
-    /// `satp` without the ASID; 0 where addresses are physical.
-    pub(crate) tables: u64,
-    pub(crate) privilege: Privilege,
-    pub(crate) sum: bool,
-    pub(crate) mxr: bool,
+pub(crate) struct Context(u64);
+
+impl Context {
+    /// No access has this context: there is no such MODE.
+    const NONE: Self = Self(u64::MAX);
+
+    /// `tables` is `satp` without the ASID.
+    pub(crate) fn new(tables: u64, rules: &Rules) -> Self {
+        let bits = rules.privilege as u64 | u64::from(rules.sum) << 2 | u64::from(rules.mxr) << 3;
+        Self(tables | bits << 44)
+    }
 }
 
 /// A page and the frame behind it. Fetches keep the decoded page instead of the frame.
@@ -52,7 +58,7 @@ pub(crate) type Array = [Entry; ENTRIES];
 /// The translations of one context.
 #[derive(Debug)]
 pub(crate) struct Set {
-    context: Option<Context>,
+    context: Context,
     pub(crate) fetch: Box<Array>,
     pub(crate) load: Box<Array>,
     pub(crate) store: Box<Array>,
@@ -61,7 +67,7 @@ pub(crate) struct Set {
 impl Set {
     fn new() -> Self {
         let array = || Box::new([EMPTY; ENTRIES]);
-        Self { context: None, fetch: array(), load: array(), store: array() }
+        Self { context: Context::NONE, fetch: array(), load: array(), store: array() }
     }
 
     fn array(&mut self, access: Access) -> &mut Array {
@@ -101,19 +107,19 @@ impl Tlb {
 
     /// The number of the set of `context`, which is emptied first where it belonged to another.
     pub(crate) fn select(&mut self, context: Context) -> usize {
-        if self.sets[self.recent].context != Some(context) {
-            let held = self.sets.iter().position(|set| set.context == Some(context));
+        if self.sets[self.recent].context != context {
+            let held = self.sets.iter().position(|set| set.context == context);
             self.recent = held.unwrap_or_else(|| self.replace(context));
         }
         self.recent
     }
 
     fn replace(&mut self, context: Context) -> usize {
-        let free = self.sets.iter().position(|set| set.context.is_none());
+        let free = self.sets.iter().position(|set| set.context == Context::NONE);
         let number = free.unwrap_or(self.oldest);
         self.oldest = (number + 1) % CONTEXTS;
         let set = &mut self.sets[number];
-        set.context = Some(context);
+        set.context = context;
         for access in [Access::Fetch, Access::Load, Access::Store] {
             set.array(access).fill(EMPTY);
         }
@@ -135,7 +141,7 @@ impl Tlb {
     /// Forgets everything.
     pub(crate) fn drop_all(&mut self) {
         for set in &mut self.sets {
-            set.context = None;
+            set.context = Context::NONE;
         }
     }
 
@@ -162,6 +168,6 @@ impl Tlb {
     }
 
     fn live_sets(&mut self) -> impl Iterator<Item = &mut Set> {
-        self.sets.iter_mut().filter(|set| set.context.is_some())
+        self.sets.iter_mut().filter(|set| set.context != Context::NONE)
     }
 }
