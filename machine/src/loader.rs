@@ -14,6 +14,9 @@ use elf::segment::ProgramHeader;
 use faultline_abi::board::DRAM_BASE;
 use faultline_abi::{PhysAddr, VirtAddr};
 
+use crate::decode::decode;
+use crate::insn::{Insn, Length, Op};
+
 /// Most symbols that are kept; they only label addresses.
 const SYMBOLS_MAX: usize = 200_000;
 /// Bytes that an image may have; more than fits any memory size is refused unread.
@@ -163,6 +166,45 @@ impl Symbols {
 #[must_use]
 pub fn is_elf(file: &[u8]) -> bool {
     file.starts_with(b"\x7fELF")
+}
+
+/// Instructions at the start of a raw image that must be instructions.
+const CODE_INSTRUCTIONS: usize = 16;
+/// After so many, a jump may lead on to where there is more code, over data.
+const CODE_BEFORE_JUMP: usize = 4;
+
+/// A raw image has at least so many bytes.
+const RAW_BYTES_MIN: usize = 16;
+
+/// Whether a file without any header may be a raw image: it is no text, and it begins with
+/// instructions that exist. Of noise about one file in a hundred passes.
+#[must_use]
+pub fn looks_raw(file: &[u8]) -> bool {
+    let text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    file.len() >= RAW_BYTES_MIN && !file.iter().take(64).all(text) && begins_with_code(file)
+}
+
+fn begins_with_code(mut rest: &[u8]) -> bool {
+    for count in 0..CODE_INSTRUCTIONS {
+        let Some((insn, length)) = first_instruction(rest) else { return false };
+        match insn.op {
+            Op::Illegal => return false,
+            Op::Jal | Op::Jalr if count >= CODE_BEFORE_JUMP => return true,
+            _ => rest = &rest[length..],
+        }
+        if rest.is_empty() {
+            return true;
+        }
+    }
+    true
+}
+
+fn first_instruction(bytes: &[u8]) -> Option<(Insn, usize)> {
+    let low = u16::from_le_bytes(*bytes.first_chunk()?);
+    match Length::of(low) {
+        Length::Compressed => Some((decode(low.into()).0, 2)),
+        Length::Full => Some((decode(u32::from_le_bytes(*bytes.first_chunk()?)).0, 4)),
+    }
 }
 
 impl LoadedProgram {
@@ -455,6 +497,28 @@ mod tests {
         let program = LoadedProgram::from_raw(vec![0x13, 0, 0, 0]).unwrap();
         assert_eq!(program.entry, PhysAddr::new(DRAM_BASE));
         assert_eq!(LoadedProgram::from_raw(Vec::new()).unwrap_err(), LoadError::Empty);
+    }
+
+    #[test]
+    fn code_looks_raw_and_text_and_noise_do_not() {
+        let code: [u32; 6] = [0x0000_0297, 0x0282_8613, 0xf140_2573, 0x0202_b583, 0x0182_b283, 0x0002_8067];
+        let mut image: Vec<u8> = code.iter().flat_map(|word| word.to_le_bytes()).collect();
+        assert!(looks_raw(&image));
+        image.extend([0; 100]);
+        assert!(looks_raw(&image), "data after a jump");
+        image[3] = 0xff;
+        image[0] = 0xff;
+        assert!(!looks_raw(&image), "no such instruction");
+        for file in [
+            &b""[..],
+            b"hello, world\n",
+            b"{\"faultline\":1}",
+            &[0; 64],
+            b"\x13\0\0",
+            b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR",
+        ] {
+            assert!(!looks_raw(file), "{file:?}");
+        }
     }
 
     #[test]

@@ -75,14 +75,18 @@ fn the_exit_code_is_the_guests() {
 }
 
 #[test]
-fn a_raw_image_boots_if_its_name_says_that_it_is_one() {
+fn a_raw_image_boots_if_it_is_named_or_looks_like_one() {
     let folder = Folder::new("raw");
-    let image: Vec<u8> = printing("raw\n", 3).iter().flat_map(|word| word.to_le_bytes()).collect();
-    let kernel = folder.file("kernel.bin", &image);
-    let output = faultline(&["boot", &kernel]);
-    assert_eq!((output.status.code(), text(&output.stdout)), (Some(3), "raw\n"));
-    let kernel = folder.file("kernel", &image);
-    assert_refused(&["boot", &kernel], "not an ELF file (no \\x7fELF at its start); name a raw image .bin");
+    let image: Vec<u8> = printing("raw\n", 4).iter().flat_map(|word| word.to_le_bytes()).collect();
+    for name in ["kernel.bin", "kernel.img", "kernel"] {
+        let kernel = folder.file(name, &image);
+        let output = faultline(&["boot", &kernel]);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(4), "raw\n"), "{name}");
+    }
+    let kernel = folder.file("kernel.elf", &image);
+    assert_refused(&["boot", &kernel], "not an ELF file (no \\x7fELF at its start)");
+    let noise = folder.file("noise", [0xff; 4096]);
+    assert_refused(&["boot", &noise], "nor does it look like a raw image; name one .bin, .img or .raw");
 }
 
 #[test]

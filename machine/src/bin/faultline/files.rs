@@ -5,7 +5,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use faultline_abi::scenario::{Image, Scenario, limits};
-use faultline_machine::{loader, scenario};
+use faultline_machine::loader::{self, LoadError, LoadedProgram};
+use faultline_machine::scenario;
 
 use crate::ScenarioArguments;
 use crate::failure::Failure;
@@ -16,7 +17,7 @@ const IMAGE_BYTES: u64 = 1 << 30;
 const GUEST_VARIABLE: &str = "FAULTLINE_GUEST";
 /// Where `cargo xtask guest` puts them, below the root of the project.
 const GUEST_FOLDER: &str = "target/guest";
-/// Names that say "this is a raw image", which nothing in the file itself could.
+/// Names that say "this is a raw image". Under another name a file must look like one.
 const RAW_EXTENSIONS: [&str; 3] = ["bin", "img", "raw"];
 
 /// Reads a file of at most `limit` bytes.
@@ -98,19 +99,22 @@ fn guest_folder(arguments: &ScenarioArguments) -> Result<PathBuf, Failure> {
         .ok_or_else(|| missing(Path::new(GUEST_FOLDER)))
 }
 
-/// Reads a kernel that the user named: an ELF file, or a raw image if its name says so.
-pub(crate) fn kernel(path: &Path) -> Result<loader::LoadedProgram, Failure> {
+/// Reads a kernel that the user named: an ELF file, or a raw image if it is named or looks like one.
+pub(crate) fn kernel(path: &Path) -> Result<LoadedProgram, Failure> {
     let bytes = image(path)?;
-    let raw = path.extension().is_some_and(|extension| RAW_EXTENSIONS.iter().any(|raw| extension == *raw));
+    let named =
+        |names: &[&str]| path.extension().is_some_and(|name| names.iter().any(|known| name == *known));
+    let raw = named(&RAW_EXTENSIONS) || (!named(&["elf"]) && loader::looks_raw(&bytes));
     let program = if raw && !loader::is_elf(&bytes) {
-        loader::LoadedProgram::from_raw(bytes)
+        LoadedProgram::from_raw(bytes)
     } else {
-        loader::LoadedProgram::from_elf(&bytes)
+        LoadedProgram::from_elf(&bytes)
     };
     program.map_err(|error| match error {
-        loader::LoadError::NotElf => {
-            Failure::file(path, format!("{error}; name a raw image .bin, .img or .raw"))
-        }
+        LoadError::NotElf => Failure::file(
+            path,
+            format!("{error}, nor does it look like a raw image; name one .bin, .img or .raw"),
+        ),
         error => Failure::file(path, error),
     })
 }

@@ -70,7 +70,7 @@ struct RunArguments {
 
 #[derive(Args, Debug)]
 struct BootArguments {
-    /// The kernel: an ELF file, or a raw image whose name ends in .bin, .img or .raw.
+    /// The kernel: an ELF file, or a raw image that begins with code (or is named .bin, .img or .raw).
     kernel: PathBuf,
     /// A disk for the first virtio slot. The file itself is never written.
     #[arg(long, value_name = "IMG")]
