@@ -19,6 +19,9 @@ use faultline_machine::{
 const STEPS: u64 = 100_000_000;
 const RUNS: u32 = 5;
 
+/// Puts together a machine that is about to run a program.
+type Make = fn() -> Machine;
+
 /// What a run came to.
 #[derive(Clone, Copy)]
 struct Measured {
@@ -29,7 +32,7 @@ struct Measured {
 
 fn main() {
     println!("{:<24} {:>14} {:>14}", "", "alone", "recorded");
-    let works: [(&str, fn() -> Machine); 2] = [
+    let works: [(&str, Make); 2] = [
         ("integer, M", program::integer_in_machine_mode),
         ("integer, S under Sv39", program::integer_under_sv39),
     ];
@@ -48,7 +51,7 @@ fn main() {
 }
 
 /// The best run alone, and the best run recorded.
-fn both(make: fn() -> Machine, steps: u64) -> [Measured; 2] {
+fn both(make: Make, steps: u64) -> [Measured; 2] {
     let alone = best(|| timed(make(), steps, &mut NoObserver));
     let recorded = best(|| timed(make(), steps, &mut Events(&mut Recording::default())));
     [alone, recorded]
