@@ -7,6 +7,10 @@ const INSTRUCTIONS_PER_SECOND: u64 = 100_000_000;
 /// Cycles of the clock in one tick of `mtime`.
 const CYCLES_PER_TICK: u64 = INSTRUCTIONS_PER_SECOND / board::TIMEBASE_HZ;
 
+/// No timer fires later than at this cycle, more than a thousand years away, so that counts of cycles
+/// never overflow however far a guest sets its timers.
+const END_OF_TIME: u64 = 1 << 62;
+
 /// Where a machine stands in its run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Clock {
@@ -38,9 +42,10 @@ impl Clock {
     pub(crate) fn until_edge(&self, offset: u64, compare: u64) -> Option<u64> {
         let now = self.mtime(offset);
         // Once true it stays true until `mtime` wraps.
-        let ticks = if now < compare { compare - now } else { 0_u64.checked_sub(now)? };
+        let ticks = if now < compare { compare - now } else { (u64::MAX - now).checked_add(1)? };
         let tick = (self.cycle() / CYCLES_PER_TICK).checked_add(ticks)?;
-        tick.checked_mul(CYCLES_PER_TICK).map(|edge| edge - self.cycle())
+        let edge = tick.checked_mul(CYCLES_PER_TICK).filter(|&edge| edge <= END_OF_TIME)?;
+        edge.checked_sub(self.cycle())
     }
 }
 
@@ -55,6 +60,9 @@ mod tests {
         assert_eq!(clock.until_edge(0, 3), Some(5));
         assert_eq!(clock.until_edge(1, 3), None, "it is true already");
         assert_eq!(clock.until_edge(0, u64::MAX), None, "beyond the end of time");
+        assert_eq!(clock.until_edge(0, u64::MAX / 10), None, "beyond the end of time, too");
+        assert_eq!(clock.until_edge(0_u64.wrapping_sub(2), 0), None, "zero is reached already");
+        assert_eq!(clock.until_edge(0_u64.wrapping_sub(5), 7), Some(25), "mtime wraps to zero");
         let reached = Clock { instret: 30, ..clock };
         assert_eq!(reached.mtime(0), 3);
     }

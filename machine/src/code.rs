@@ -16,8 +16,10 @@ use crate::{
 const BLOCK_MAX: usize = 64;
 /// Instructions kept for one page; more (blocks that overlap) start it anew.
 const PAGE_MAX: usize = 8192;
-/// Pages kept; more start everything anew.
+/// Pages, and instructions of all pages together, that are kept; more start everything anew. A block
+/// counts as four instructions. Together they bound the cache to about 24 MiB.
 const PAGES_MAX: usize = 2048;
+const KEPT_MAX: usize = 1 << 21;
 /// Stores to a page without blocks after which it counts as data again.
 const STORES_TO_DATA: u32 = 64;
 /// Parcels of two bytes in a page: every place where an instruction can begin.
@@ -109,9 +111,14 @@ impl Page {
 
     fn clear(&mut self) {
         self.entries.fill(0);
-        self.blocks.clear();
-        self.insns.clear();
         self.covered.fill(0);
+        // Their memory is given back, too: what is kept is what counts.
+        self.blocks = Vec::new();
+        self.insns = Vec::new();
+    }
+
+    fn kept(&self) -> usize {
+        self.insns.len() + 4 * self.blocks.len()
     }
 
     /// Decodes the block that begins at `offset`.
@@ -249,11 +256,13 @@ pub(crate) struct CodeCache {
     pages: Vec<Page>,
     /// For each frame the number of its page, plus one.
     by_frame: Vec<PageNumber>,
+    /// What all pages keep together.
+    kept: usize,
 }
 
 impl CodeCache {
     pub(crate) fn new(frames: usize) -> Self {
-        Self { pages: Vec::new(), by_frame: vec![0; frames] }
+        Self { pages: Vec::new(), by_frame: vec![0; frames], kept: 0 }
     }
 
     #[inline(always)]
@@ -261,14 +270,15 @@ impl CodeCache {
         self.pages.get(number as usize)
     }
 
-    /// Whether there is no room for another page; then [`CodeCache::clear`] comes first.
-    pub(crate) fn is_full(&self) -> bool {
-        self.pages.len() >= PAGES_MAX
+    /// Whether there is no room for more code of `frame`; then [`CodeCache::clear`] comes first.
+    pub(crate) fn is_full_for(&self, frame: FrameIndex) -> bool {
+        self.kept >= KEPT_MAX || self.pages.len() >= PAGES_MAX && !self.holds(frame)
     }
 
     /// Forgets everything; returns the frames that held code.
     pub(crate) fn clear(&mut self) -> Vec<FrameIndex> {
         self.by_frame.fill(0);
+        self.kept = 0;
         core::mem::take(&mut self.pages).into_iter().map(|page| page.frame).collect()
     }
 
@@ -284,7 +294,7 @@ impl CodeCache {
     }
 
     /// Whether `frame` has a page.
-    pub(crate) fn holds(&self, frame: FrameIndex) -> bool {
+    fn holds(&self, frame: FrameIndex) -> bool {
         self.by_frame.get(frame as usize).is_some_and(|&number| number != 0)
     }
 
@@ -306,7 +316,9 @@ impl CodeCache {
     pub(crate) fn decode(&mut self, number: PageNumber, bytes: &FrameBytes, offset: usize) {
         if let Some(page) = self.pages.get_mut(number as usize) {
             page.stores = 0;
+            self.kept -= page.kept();
             page.decode(bytes, offset);
+            self.kept += page.kept();
         }
     }
 
@@ -314,6 +326,7 @@ impl CodeCache {
     pub(crate) fn drop_page(&mut self, frame: FrameIndex) {
         let number = self.by_frame.get(frame as usize).copied().unwrap_or(0);
         if let Some(page) = number.checked_sub(1).and_then(|number| self.pages.get_mut(number as usize)) {
+            self.kept -= page.kept();
             page.clear();
         }
     }
@@ -325,6 +338,7 @@ impl CodeCache {
             return Overwritten::Nothing;
         };
         if page.covers(offset, len) {
+            self.kept -= page.kept();
             page.clear();
             return Overwritten::Blocks;
         }
@@ -334,5 +348,68 @@ impl CodeCache {
         } else {
             Overwritten::Nothing
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A page of `c.addi a0, 1`.
+    const CODE: FrameBytes = {
+        let mut bytes = [0; PAGE_BYTES];
+        let mut at = 0;
+        while at < PAGE_BYTES {
+            (bytes[at], bytes[at + 1]) = (0x05, 0x05);
+            at += 2;
+        }
+        bytes
+    };
+
+    #[test]
+    fn a_block_knows_the_address_of_each_of_its_instructions() {
+        let mut cache = CodeCache::new(1);
+        let page = cache.page_of(0);
+        let mut bytes = CODE;
+        // nop, of four bytes, as the second instruction
+        bytes[102..106].copy_from_slice(&0x13_u32.to_le_bytes());
+        cache.decode(page, &bytes, 100);
+        let (_, block) = cache.page(page).and_then(|page| page.block_at(100)).expect("decoded");
+        assert_eq!([0, 1, 2, 3].map(|index| block.offset_of(index)), [100, 102, 106, 108]);
+        assert_eq!(block.end, 100 + 64 * 2 + 2);
+    }
+
+    #[test]
+    fn what_is_kept_stays_bounded_whatever_is_executed() {
+        // Many pages with a block each, and fewer with many.
+        for (frames, distance) in [(2100, PAGE_BYTES), (520, 64)] {
+            let mut cache = CodeCache::new(4096);
+            let mut cleared = 0;
+            for frame in 0..frames {
+                if cache.is_full_for(frame) {
+                    cleared += cache.clear().len();
+                }
+                let page = cache.page_of(frame);
+                for offset in (0..PAGE_BYTES).step_by(distance) {
+                    cache.decode(page, &CODE, offset);
+                    assert!(cache.has_block(page, offset));
+                }
+                assert!(cache.pages.len() <= PAGES_MAX && cache.kept <= KEPT_MAX + 5 * PAGE_MAX);
+            }
+            assert!(cleared > 0, "the limit was reached");
+            assert_eq!(cache.kept, cache.pages.iter().map(Page::kept).sum::<usize>());
+        }
+    }
+
+    #[test]
+    fn only_a_store_onto_decoded_bytes_drops_blocks() {
+        let mut cache = CodeCache::new(1);
+        let page = cache.page_of(0);
+        cache.decode(page, &CODE, 4000);
+        assert_eq!(cache.overwritten(0, 3992, 8), Overwritten::Nothing);
+        assert_eq!(cache.overwritten(0, 3993, 8), Overwritten::Blocks);
+        assert!(!cache.has_block(page, 4000));
+        let data = (0..200).find(|_| cache.overwritten(0, 0, 8) == Overwritten::BecameData);
+        assert!(data.is_some(), "a page that is only written becomes data");
     }
 }

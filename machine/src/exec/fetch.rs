@@ -48,7 +48,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
 
     /// The number of the decoded page of a frame. From now on stores to it are watched.
     fn code_page(&mut self, frame: FrameIndex) -> u32 {
-        if self.system.code.is_full() && !self.system.code.holds(frame) {
+        if self.system.code.is_full_for(frame) {
             for frame in self.system.code.clear() {
                 self.system.ram.clear_flag(frame, flag::CODE);
             }

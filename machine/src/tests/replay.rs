@@ -191,7 +191,9 @@ fn no_guest_harms_the_host() {
             [usize::try_from(random.below(3)).expect("small")];
         bench.hart().csrs.mie = random.next() & 0xaaa;
         bench.hart().csrs.mstatus |= random.next() & 0x7e_19aa & !status::MPP;
-        bench.machine.devices_mut().mtimecmp = random.below(500);
+        let shift = random.below(64);
+        bench.machine.devices_mut().mtimecmp = random.next() >> shift;
+        bench.machine.devices_mut().offset = if random.below(2) == 0 { random.next() } else { 0 };
         let keyframe = bench.machine.keyframe();
         let first = bench.watch(3000);
         bench.machine.restore(&keyframe);

@@ -100,13 +100,22 @@ fn wfi_wakes_up_into_the_interrupt() {
 
 #[test]
 fn a_timer_beyond_the_end_of_time_wakes_nobody() {
-    for (mtimecmp, offset) in [(u64::MAX, 0), (u64::MAX, 5), (0, 1 << 63), (u64::MAX - 1, u64::MAX - 5)] {
-        let mut bench = Bench::new(&[plain(Op::Wfi), nop(), nop()]);
+    let last = u64::MAX / 10;
+    for (mtimecmp, offset) in [
+        (u64::MAX, 0),
+        (u64::MAX, 5),
+        (0, 1 << 63),
+        (0, 0),
+        (u64::MAX - 1, u64::MAX - 5),
+        (last, 0),
+        (last - 1, 1),
+    ] {
+        let mut bench = Bench::new(&[plain(Op::Wfi), jal(ZERO, -4)]);
         bench.machine.devices_mut().mtimecmp = mtimecmp;
         bench.machine.devices_mut().offset = offset;
         bench.hart().csrs.mie = 1 << 7;
         // Whatever it comes to, it comes to an end.
-        let _ = bench.machine.run(3, &mut NoObserver);
+        let _ = bench.machine.run(300, &mut NoObserver);
         assert!(bench.machine.step_count() >= 1);
     }
 }
