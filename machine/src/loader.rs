@@ -303,7 +303,9 @@ fn segment(number: usize, header: &ProgramHeader, file: &[u8]) -> Result<Segment
     }
     let end = p_offset.saturating_add(p_filesz);
     let range = usize::try_from(p_offset).ok().zip(usize::try_from(end).ok());
-    let bytes = range.and_then(|(start, end)| file.get(start..end));
+    // Stripping leaves segments without bytes whose offset lies beyond the end of the file.
+    let none = (p_filesz == 0).then_some(&[][..]);
+    let bytes = none.or_else(|| range.and_then(|(start, end)| file.get(start..end)));
     let truncated = LoadError::Truncated { segment: number, end, file: file.len() as u64 };
     let bytes = bytes.ok_or(truncated)?.to_vec();
     Ok(Segment { address: PhysAddr::new(header.p_paddr), bytes, size: p_memsz })
@@ -408,6 +410,15 @@ mod tests {
         let mut file = with(16, 0xffff_ffc0_0000_0000);
         file[24..32].copy_from_slice(&0xffff_ffc0_0000_0008u64.to_le_bytes());
         assert_eq!(LoadedProgram::from_elf(&file).unwrap().entry, PhysAddr::new(DRAM_BASE + 8));
+    }
+
+    #[test]
+    fn a_segment_without_bytes_may_stand_anywhere_in_the_file() {
+        let mut file = with(8, 1 << 40);
+        file[HEADER + 32..][..8].copy_from_slice(&0u64.to_le_bytes());
+        let program = LoadedProgram::from_elf(&file).unwrap();
+        assert!(program.segments[0].bytes.is_empty());
+        assert_eq!(program.segments[0].size, 16);
     }
 
     #[test]

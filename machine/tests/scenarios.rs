@@ -4,6 +4,7 @@ mod common;
 
 use common::{guest, root, scenarios, session};
 use faultline_abi::scenario::{Anchor, Scenario};
+use faultline_machine::bus::ExitCode;
 use faultline_machine::digest::{Semantic, sha256};
 use faultline_machine::event::{Event, Selector};
 use faultline_machine::session::{Goal, Progress, Session};
@@ -109,4 +110,20 @@ fn an_eager_sbrk_has_no_faults() {
     assert_eq!(faults(&scenario), 4);
     scenario.kernel.insert("sbrk".into(), "eager".into());
     assert_eq!(faults(&scenario), 0);
+}
+
+#[test]
+fn the_guests_own_tests_pass_under_lazy_and_eager_allocation() {
+    let Some(guest) = guest() else { return };
+    let (_, mut scenario) = scenarios().remove(0);
+    scenario.machine.max_instructions = 1_000_000_000;
+    scenario.kernel.insert("init".into(), "vmtests".into());
+    for sbrk in ["lazy", "eager"] {
+        scenario.kernel.insert("sbrk".into(), sbrk.into());
+        let mut session = session(&guest, &scenario);
+        explore(&mut session);
+        let printed = String::from_utf8_lossy(session.console()).into_owned();
+        assert!(printed.contains("ALL TESTS PASSED"), "sbrk={sbrk}:\n{printed}");
+        assert_eq!(session.exit(), Some(ExitCode(0)));
+    }
 }

@@ -1,7 +1,7 @@
 //! A virtio-mmio slot, register layout version 2 (virtio 1.2, "Virtio Over MMIO").
 //!
-//! The slot keeps the handshake and the queue's addresses; [`block`] does what requests ask for,
-//! and [`queue`] reads the rings, which are the guest's memory and therefore lies until checked.
+//! The slot keeps the handshake and the queue's addresses; `block` does what requests ask for,
+//! and `queue` reads the rings, which are the guest's memory and therefore lies until checked.
 //! A driver that breaks the rules gets `DEVICE_NEEDS_RESET` and silence until it resets the device.
 
 mod block;
