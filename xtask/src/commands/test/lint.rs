@@ -14,9 +14,12 @@ use crate::{
 pub(super) fn run() -> Result<Outcome> {
     let mut count = Count::default();
     count.check("no warnings on the host", process::run(&mut host()));
-    let guest = ["--package", "faultline-kernel", "--package", "faultline-user", "--bins"];
+    let guest = ["--package", "faultline-kernel", "--package", "faultline-user", "--lib", "--bins"];
     count.check("no warnings in the guest", target(Target::Guest, &guest));
-    count.check("no warnings in the page", target(Target::Web, &["--package", "faultline-web", "--bins"]));
+    count.check(
+        "no warnings in the page",
+        target(Target::Web, &["--package", "faultline-web", "--lib", "--bins"]),
+    );
     Ok(Outcome::Ran(count))
 }
 

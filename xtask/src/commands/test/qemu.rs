@@ -1,6 +1,11 @@
-//! The same page faults on QEMU and on Faultline, for every built-in scenario.
+//! The same page faults on QEMU and on Faultline: for every built-in scenario, and for boots that
+//! take the kernel through everything it can do.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use anyhow::{Result, ensure};
 
@@ -8,11 +13,15 @@ use super::{Outcome, results::Count};
 use crate::{
     faults, guest, machine, process,
     qemu::{self, Boot},
-    scenario, ui,
+    scenario, ui, workspace,
 };
 
-/// A scenario takes QEMU a second; a busy machine may take many times that.
+/// A boot takes QEMU a second; a busy machine may take many times that.
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// Memory and kernel options of further boots: the kernel's own tests, and a program that takes all memory.
+const BOOTS: [(u32, &str); 3] =
+    [(128, "init=vmtests sbrk=lazy"), (128, "init=vmtests sbrk=eager"), (16, "init=hog,hello sbrk=lazy")];
 
 pub(super) fn run() -> Result<Outcome> {
     if let Err(skipped) = super::needed(qemu::ensure())? {
@@ -23,24 +32,44 @@ pub(super) fn run() -> Result<Outcome> {
     let mut count = Count::default();
     for file in scenario::built_in()? {
         let what = format!("{}: the page faults are QEMU's", scenario::name(&file));
-        count.check(&what, same_faults(&faultline, &file));
+        count.check(&what, same_scenario(&faultline, &file));
     }
     ensure!(count != Count::default(), "there are no built-in scenarios to compare");
+    for (memory_mib, options) in BOOTS {
+        let boot = Boot { memory_mib, append: options.to_owned() };
+        let what = format!("{options}, {memory_mib} MiB: the page faults are QEMU's");
+        count.check(&what, same_faults(&boot, &mut booted(&faultline, &boot)).map(drop));
+    }
     Ok(Outcome::Ran(count))
 }
 
-fn same_faults(faultline: &Path, file: &Path) -> Result<()> {
+fn same_scenario(faultline: &Path, file: &Path) -> Result<()> {
     let scenario = scenario::read(file)?;
     let boot = Boot { memory_mib: scenario.machine.memory_mib, append: scenario.command_line() };
-    let traced = qemu::traced(&boot, LIMIT)?;
-    let theirs = faults::of_qemu(&traced.log)?;
     let mut run = Command::new(faultline);
-    run.arg("run").arg(file).args(["--events", "-"]);
-    let (events, code) = process::stdout_and_code(&mut run)?;
+    let faults = same_faults(&boot, run.arg("run").arg(file).args(["--events", "-"]))?;
+    ensure!(faults > 0, "neither side saw a page fault, which proves nothing");
+    Ok(())
+}
+
+/// The native command that boots the same without a scenario.
+fn booted(faultline: &Path, boot: &Boot) -> Command {
+    let images = workspace::guest_images();
+    let mut run = Command::new(faultline);
+    run.arg("boot").arg(images.join("kernel.elf")).arg("--disk").arg(images.join("disk.img"));
+    run.args(["--memory", &boot.memory_mib.to_string(), "--append", &boot.append, "--events", "-"]);
+    run
+}
+
+/// Runs both sides, and returns how many page faults they agree on.
+fn same_faults(boot: &Boot, run: &mut Command) -> Result<usize> {
+    let traced = qemu::traced(boot, LIMIT)?;
+    let theirs = faults::of_qemu(&traced.log)?;
+    let (events, code) = process::stdout_and_code(run.stdin(Stdio::null()))?;
     let ours = faults::of_faultline(&events)?;
     faults::compare(&theirs, &ours)?;
-    ensure!(!ours.is_empty(), "neither side saw a page fault, which proves nothing");
     ensure!(traced.code == code, "the exit code is {:?} on QEMU and {code:?} on Faultline", traced.code);
+    ensure!(code == Some(0), "the guest ended with exit code {code:?}:\n{}", traced.console);
     ui::note(&format!("{} page faults and the exit code agree", ours.len()));
-    Ok(())
+    Ok(ours.len())
 }
