@@ -3,7 +3,7 @@
 
 use faultline_abi::{PhysAddr, sv39::Access};
 
-use super::{Cpu, Fault, Flow, memory::Target};
+use super::{Cpu, Fault, Flow, reach::Target};
 use crate::{
     bus::{Devices, Width},
     hart::Reservation,

@@ -5,7 +5,7 @@ use faultline_abi::{VirtAddr, sv39::Access};
 use super::{
     Cpu, Fault, Flow,
     fast::{Fast, Single},
-    memory::Target,
+    reach::Target,
 };
 use crate::{
     bus::{Devices, Width},

@@ -5,7 +5,9 @@ mod atomic;
 mod fast;
 mod fetch;
 mod memory;
+mod reach;
 mod system;
+mod written;
 
 use faultline_abi::{PhysAddr, VirtAddr};
 

@@ -124,6 +124,31 @@ fn a_and_d_are_set_when_everything_else_allows_it_and_not_before() {
 }
 
 #[test]
+fn an_access_across_pages_that_faults_marks_neither() {
+    let mut bench = Bench::supervisor(&[store(Op::Sd, A0, 0, A1)]);
+    bench.map(0x4000, DATA, "WRV");
+    bench.map(0x5000, DATA, "RV");
+    let (first, second) = (bench.entry(0x4000), bench.entry(0x5000));
+    bench.set(A1, 0x4ffc).run(1);
+    assert_eq!(bench.supervisor_trap(), (15, 0x5000, CODE));
+    assert_eq!((bench.peek(first), bench.peek(second)), (leaf(DATA, "WRV"), leaf(DATA, "RV")));
+}
+
+#[test]
+fn an_access_that_pmp_refuses_marks_nothing() {
+    let mut bench = Bench::supervisor(&[imm(Op::Lb, A0, A1, 0)]);
+    bench.map(0x4000, DATA, "WRV");
+    let entry = bench.entry(0x4000);
+    let pmp = &mut bench.hart().csrs.pmp;
+    pmp.set_address(1, u64::MAX);
+    pmp.set_address(0, DATA >> 2);
+    pmp.set_config(0, 0x1f10);
+    bench.set(A1, 0x4000).run(1);
+    assert_eq!(bench.supervisor_trap(), (5, 0x4000, CODE));
+    assert_eq!(bench.peek(entry), leaf(DATA, "WRV"));
+}
+
+#[test]
 fn under_svade_the_access_faults_instead() {
     let program = [imm(Op::Lb, A0, A1, 0), store(Op::Sb, A0, 0, A1)];
     for (flags, steps, trap, check) in [

@@ -1,0 +1,124 @@
+//! Writing memory on which something may depend: decoded code, page tables, the watched word.
+
+use faultline_abi::sv39::Pte;
+
+use super::{Cpu, Flow, memory::Spot};
+use crate::{
+    bus::{Devices, ExitCode, Width},
+    code::Overwritten,
+    mmu::tables::Change,
+    observer::Observer,
+    ram::{Disturbance, FrameIndex, PAGE_BYTES, flag, offset_in_page},
+};
+
+impl<D: Devices, O: Observer> Cpu<'_, D, O> {
+    /// Stores inside one frame.
+    pub(super) fn store_memory(
+        &mut self,
+        frame: FrameIndex,
+        offset: usize,
+        width: Width,
+        value: u64,
+    ) -> Flow {
+        let flags = self.system.ram.flags(frame);
+        if flags == 0 {
+            self.system.ram.store(frame, offset, width, value);
+            return Flow::Next;
+        }
+        // An access inside a page touches at most two entries.
+        let entries = [offset / 8, (offset + width.size() - 1) / 8];
+        let old = entries.map(|index| self.entry(frame, index));
+        self.system.ram.store(frame, offset, width, value);
+        let mut flow = self.code_written(frame, offset, width.size());
+        if flags & flag::TABLE != 0 {
+            flow = flow.or(self.entry_written(frame, entries[0], old[0], width));
+            if entries[1] != entries[0] {
+                flow = flow.or(self.entry_written(frame, entries[1], old[1], width));
+            }
+        }
+        if flags & flag::WATCH != 0 {
+            flow = flow.or(self.watched_written());
+        }
+        flow
+    }
+
+    /// Stores the low `len` bytes of `value` one by one, at the end or the beginning of a page.
+    pub(super) fn store_bytes(&mut self, at: Spot, value: u64, len: u64) -> Flow {
+        let bytes = value.to_le_bytes().into_iter().zip(at.1..).take(offset_in_page(len));
+        bytes.fold(Flow::Next, |flow, (byte, offset)| {
+            flow.or(self.store_memory(at.0, offset, Width::Byte, byte.into()))
+        })
+    }
+
+    fn entry(&self, frame: FrameIndex, index: usize) -> Pte {
+        Pte::from_raw(self.system.ram.load(frame, index * 8, Width::Double))
+    }
+
+    pub(super) fn change(&self, frame: FrameIndex, index: usize, old: Pte, new: Pte, width: Width) -> Change {
+        let active_root = self.hart.root().and_then(|root| self.system.ram.frame_of_page(root));
+        Change { frame, index, old, new, width, active_root }
+    }
+
+    /// An entry of a page table may have changed.
+    fn entry_written(&mut self, frame: FrameIndex, index: usize, old: Pte, width: Width) -> Flow {
+        let new = self.entry(frame, index);
+        if new == old {
+            return Flow::Next;
+        }
+        let change = self.change(frame, index, old, new, width);
+        let (write, stale) = self.system.tables.changed(&change, &mut self.system.ram);
+        if let (true, Some(write)) = (O::ACTIVE, write) {
+            self.observer.pte_written(&self.context(), &write);
+        }
+        self.tables_changed(stale);
+        Flow::Look
+    }
+
+    /// Bytes that may have been decoded have changed.
+    pub(super) fn code_written(&mut self, frame: FrameIndex, offset: usize, len: usize) -> Flow {
+        if self.system.ram.flags(frame) & flag::CODE == 0 {
+            return Flow::Next;
+        }
+        match self.system.code.overwritten(frame, offset, len) {
+            Overwritten::Nothing => Flow::Next,
+            Overwritten::Blocks => Flow::Look,
+            Overwritten::BecameData => {
+                self.system.ram.clear_flag(frame, flag::CODE);
+                Flow::Next
+            }
+        }
+    }
+
+    /// The word that HTIF programs end by may have been written.
+    fn watched_written(&mut self) -> Flow {
+        let word = self.system.tohost.and_then(|tohost| self.system.ram.read_u64(tohost).ok());
+        if let Some(value) = word.filter(|value| value & 1 != 0) {
+            self.system.exit = Some(ExitCode(value >> 1));
+            return Flow::Look;
+        }
+        Flow::Next
+    }
+
+    /// After a device was accessed: its interrupt line may have changed, and it may have written memory
+    /// on which something depends.
+    pub(super) fn settle(&mut self) {
+        self.system.lines_due = 0;
+        for Disturbance { frame, before } in self.system.ram.take_disturbed() {
+            self.code_written(frame, 0, PAGE_BYTES);
+            if self.system.ram.flags(frame) & flag::TABLE != 0 {
+                for (index, old) in before.as_chunks().0.iter().enumerate() {
+                    let old = Pte::from_raw(u64::from_le_bytes(*old));
+                    self.entry_written(frame, index, old, Width::Double);
+                }
+            }
+            self.watched_written();
+        }
+    }
+}
+
+impl Flow {
+    /// The stricter of two.
+    pub(super) fn or(self, other: Self) -> Self {
+        if self == Self::Next { other } else { self }
+    }
+}
