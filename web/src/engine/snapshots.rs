@@ -113,7 +113,9 @@ fn living(past: &[Event]) -> Vec<PhysAddr> {
 
 /// The kernel's name for the place where the hart stands, with how far inside it that is.
 fn symbol(symbols: &Symbols, hart: &Hart) -> Option<String> {
-    let (name, offset) = symbols.lookup(hart.pc()).filter(|_| hart.mode() != Privilege::User)?;
+    let found = symbols.lookup(hart.pc()).filter(|_| hart.mode() != Privilege::User);
+    // Addresses that are no code of the kernel (the trampoline's) lie far above its last symbol.
+    let (name, offset) = found.filter(|&(_, offset)| offset < 1 << 16)?;
     Some(format!("{:#} + {offset}", rustc_demangle::demangle(name)))
 }
 

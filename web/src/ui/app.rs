@@ -11,6 +11,7 @@ use super::events::Events;
 use super::fault_card::FaultCard;
 use super::frames::Frames;
 use super::header::{Header, SCENARIOS};
+use super::help::{self, Help};
 use super::keys::{Wish, use_keys};
 use super::link::WorkerLink;
 use super::notice::Notices;
@@ -47,7 +48,12 @@ pub fn App() -> Html {
     };
     let desk = desk(&store, &link, &report);
     use_first_load(&desk);
-    use_keys(wishes(&desk));
+    let characters = use_state_eq(help::remembered);
+    use_keys(wishes(&desk), *characters);
+    let choose = {
+        let characters = characters.clone();
+        Callback::from(move |chosen| characters.set(chosen))
+    };
     let restart = restart(&desk, &link, &report);
     html! {
         <>
@@ -62,7 +68,10 @@ pub fn App() -> Html {
             <p class="visually-hidden" aria-live="polite" id="live">{ desk.model.sentence() }</p>
             <div class="notices"><Notices desk={desk.clone()} {restart} dismiss={report.reform(|()| Action::Dismiss)} /></div>
             { panes(&desk) }
-            <footer>{ "Every number on this page comes from a RISC-V machine that executed a real kernel, here in your browser." }</footer>
+            <footer>
+                <Help characters={*characters} {choose} />
+                <p>{ "Every number on this page comes from a RISC-V machine that executed a real kernel, here in your browser." }</p>
+            </footer>
         </>
     }
 }

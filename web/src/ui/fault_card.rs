@@ -38,7 +38,8 @@ fn title(card: &Card) -> String {
 fn aside(desk: &Desk) -> Html {
     let Some(card) = &desk.model.card else { return html! {} };
     let (class, words) = match (card.is_over, card.outcome) {
-        (false, _) => ("", "being answered"),
+        (false, _) if desk.model.events_so_far() == card.event + 1 => ("bad", "not answered yet"),
+        (false, _) => ("new", "being answered"),
         (true, Outcome::Killed) => ("bad", "process killed"),
         (true, _) => ("good", "resolved"),
     };

@@ -53,13 +53,29 @@ impl Wish {
     }
 }
 
+/// Whether keys that type a character are shortcuts too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Characters {
+    /// They are.
+    On,
+    /// Only arrows, Home and End are: speech input and stray fingers type characters.
+    Off,
+}
+
+impl Characters {
+    /// Whether the key is a shortcut.
+    fn admit(self, key: &str) -> bool {
+        self == Self::On || key.chars().count() > 1
+    }
+}
+
 /// Listens to the keyboard of the whole page.
 #[hook]
-pub(super) fn use_keys(wish: Callback<Wish>) {
-    use_effect_with(wish, |wish| {
-        let wish = wish.clone();
+pub(super) fn use_keys(wish: Callback<Wish>, characters: Characters) {
+    use_effect_with((wish, characters), |(wish, characters)| {
+        let (wish, characters) = (wish.clone(), *characters);
         let listener = Closure::<dyn Fn(KeyboardEvent)>::new(move |event: KeyboardEvent| {
-            if let Some(wished) = wished(&event) {
+            if let Some(wished) = wished(&event).filter(|_| characters.admit(&event.key())) {
                 event.prevent_default();
                 wish.emit(wished);
             }
@@ -105,6 +121,15 @@ mod tests {
         assert_eq!(Wish::of_key("ArrowRight", false), Some(Wish::Step(Until::Fault)));
         assert_eq!(Wish::of_key("ArrowLeft", true), Some(Wish::Back(Until::Event)));
         assert_eq!(Wish::of_key("Tab", false), None);
+    }
+
+    #[test]
+    fn character_keys_can_be_switched_off() {
+        for (key, admitted) in [(".", false), (" ", false), ("a", false), ("ArrowRight", true), ("End", true)]
+        {
+            assert_eq!(Characters::Off.admit(key), admitted, "{key}");
+            assert!(Characters::On.admit(key));
+        }
     }
 
     #[test]

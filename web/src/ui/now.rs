@@ -9,7 +9,7 @@ use crate::protocol::{Command, Target};
 #[component]
 pub(super) fn Now(PaneProps { desk }: &PaneProps) -> Html {
     html! {
-        <section id="now" class="pane now" aria-label="What happens now">
+        <section id="now" class="pane present" aria-label="What happens now">
             <p class="headline" id="headline">{ marked_up(&desk.model.sentence()) }</p>
             { note(desk) }
         </section>

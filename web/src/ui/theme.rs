@@ -1,7 +1,8 @@
 //! Light, dark, or as the system says; remembered where the browser lets us.
 
-use wasm_bindgen::JsValue;
 use yew::prelude::*;
+
+use super::storage;
 
 const KEY: &str = "faultline-theme";
 
@@ -25,40 +26,21 @@ impl Theme {
     }
 
     fn remembered() -> Self {
-        let name = storage().and_then(|storage| storage.get_item(KEY).ok().flatten());
+        let name = storage::get(KEY);
         Self::ALL.into_iter().find(|theme| name.as_deref() == Some(theme.name())).unwrap_or(Self::System)
-    }
-
-    /// Keeps the choice; a browser that forbids storage only forgets it.
-    fn remember(self) {
-        if let Some(storage) = storage() {
-            let _ = storage.set_item(KEY, self.name());
-        }
     }
 
     /// Sets `data-theme` on the root element, which the style sheet reads.
     fn apply(self) {
-        let dark = match self {
-            Self::System => system_is_dark(),
-            Self::Light => false,
-            Self::Dark => true,
-        };
         let root = web_sys::window().and_then(|window| window.document()?.document_element());
-        if let Some(root) = root {
-            let _ = root.set_attribute("data-theme", if dark { "dark" } else { "light" });
-        }
+        let Some(root) = root else { return };
+        // Neither call can fail: the attribute's name is a valid one.
+        let _ = match self {
+            Self::System => root.remove_attribute("data-theme"),
+            Self::Light => root.set_attribute("data-theme", "light"),
+            Self::Dark => root.set_attribute("data-theme", "dark"),
+        };
     }
-}
-
-fn storage() -> Option<web_sys::Storage> {
-    web_sys::window()?.local_storage().ok().flatten()
-}
-
-fn system_is_dark() -> bool {
-    let query = || -> Result<Option<web_sys::MediaQueryList>, JsValue> {
-        web_sys::window().map_or(Ok(None), |window| window.match_media("(prefers-color-scheme: dark)"))
-    };
-    query().ok().flatten().is_some_and(|list| list.matches())
 }
 
 /// The choice of colours.
@@ -72,7 +54,7 @@ pub(super) fn ThemeSwitch() -> Html {
             let index = event.target_unchecked_into::<web_sys::HtmlSelectElement>().selected_index();
             let chosen = usize::try_from(index).ok().and_then(|index| Theme::ALL.get(index).copied());
             let chosen = chosen.unwrap_or(Theme::System);
-            chosen.remember();
+            storage::set(KEY, chosen.name());
             theme.set(chosen);
         })
     };

@@ -7,9 +7,9 @@ use crate::protocol::{Command, Pace, Target, Until};
 
 /// The speeds that can be chosen, with their names.
 const PACES: [(&str, Pace); 4] = [
-    ("1 event a second", Pace::EventsPerSecond(1)),
-    ("4 events a second", Pace::EventsPerSecond(4)),
-    ("20 events a second", Pace::EventsPerSecond(20)),
+    ("1 event/s", Pace::EventsPerSecond(1)),
+    ("4 events/s", Pace::EventsPerSecond(4)),
+    ("20 events/s", Pace::EventsPerSecond(20)),
     ("full speed", Pace::Full),
 ];
 

@@ -1,0 +1,62 @@
+//! The keys, and the switch for those that type a character.
+
+use yew::prelude::*;
+
+use super::keys::Characters;
+use super::storage;
+
+const KEY: &str = "faultline-character-keys";
+
+/// The keys in the order of their reach.
+const KEYS: [(&str, &str); 9] = [
+    ("→ ←", "next, previous page fault"),
+    ("⇧→ ⇧←", "next, previous event"),
+    (". ,", "next, previous instruction"),
+    ("A", "let the kernel answer"),
+    ("Space", "run, pause"),
+    ("R", "back to the first page fault"),
+    ("Home", "to the start"),
+    ("End", "to the end"),
+    ("Tab", "through everything that can be pressed"),
+];
+
+/// The choice that is remembered.
+pub(super) fn remembered() -> Characters {
+    match storage::get(KEY).as_deref() {
+        Some("off") => Characters::Off,
+        _ => Characters::On,
+    }
+}
+
+/// What the help shows and changes.
+#[derive(Clone, PartialEq, Properties)]
+pub(super) struct Props {
+    /// The choice in force.
+    pub characters: Characters,
+    /// Changes it.
+    pub choose: Callback<Characters>,
+}
+
+/// A list of the keys that opens on request.
+#[component]
+pub(super) fn Help(props: &Props) -> Html {
+    let (now, choose) = (props.characters, props.choose.clone());
+    let flip = Callback::from(move |_: Event| {
+        let (next, name) = match now {
+            Characters::On => (Characters::Off, "off"),
+            Characters::Off => (Characters::On, "on"),
+        };
+        storage::set(KEY, name);
+        choose.emit(next);
+    });
+    html! {
+        <details class="help" id="help">
+            <summary>{ "Keys" }</summary>
+            <dl>{ for KEYS.iter().map(|&(keys, words)| html! { <div><dt><kbd>{ keys }</kbd></dt><dd>{ words }</dd></div> }) }</dl>
+            <label class="field">
+                <input type="checkbox" id="character-keys" checked={now == Characters::On} onchange={flip} />
+                { "Letters, punctuation and space are shortcuts" }
+            </label>
+        </details>
+    }
+}
