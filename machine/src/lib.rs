@@ -30,6 +30,7 @@ pub mod recorder;
 mod registers;
 pub mod scenario;
 pub mod session;
+pub mod statistics;
 pub mod trap;
 
 #[cfg(test)]

@@ -75,6 +75,19 @@ fn the_exit_code_is_the_guests() {
 }
 
 #[test]
+fn statistics_are_printed_when_asked_for() {
+    let folder = Folder::new("statistics");
+    let kernel = folder.file("kernel.elf", elf(&printing("hi\n", 7)));
+    let output = faultline(&["boot", &kernel, "--stats"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(7), "hi\n"));
+    let table = text(&output.stderr);
+    for row in ["instructions", "instructions/s", "traps", "interrupts", "page faults", "events"] {
+        assert!(table.lines().any(|line| line.contains(row)), "{row}: {table}");
+    }
+    assert!(text(&faultline(&["boot", &kernel]).stderr).is_empty());
+}
+
+#[test]
 fn a_raw_image_boots_if_it_is_named_or_looks_like_one() {
     let folder = Folder::new("raw");
     let image: Vec<u8> = printing("raw\n", 4).iter().flat_map(|word| word.to_le_bytes()).collect();

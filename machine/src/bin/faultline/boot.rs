@@ -9,11 +9,13 @@ use faultline_machine::drive::Driver;
 use faultline_machine::machine::{Machine, RunEnd};
 use faultline_machine::observer::{Context, Observer};
 use faultline_machine::recorder::Events;
+use faultline_machine::statistics::{Counted, Statistics};
 
 use crate::BootArguments;
 use crate::failure::{Failure, cut_off, guest};
 use crate::files;
 use crate::output::{Digesting, Output};
+use crate::summary::Summary;
 use crate::terminal::{Keyboard, Typed};
 
 /// Steps between two looks at the keyboard: a few milliseconds.
@@ -40,15 +42,15 @@ enum Line {
 }
 
 impl Line {
-    fn run(&mut self, driver: &mut Driver, step: u64) -> RunEnd {
+    fn run(&mut self, driver: &mut Driver, step: u64, statistics: &mut Statistics) -> RunEnd {
         match self {
-            Self::Console(console) => {
-                let end = driver.run_to(step, console);
+            Self::Console(ConsoleOnly) => {
+                let end = driver.run_to(step, &mut Counted { inner: ConsoleOnly, statistics });
                 let _ = stdout().flush();
                 end
             }
             Self::Events(output) => {
-                let end = driver.run_to(step, &mut Events(&mut **output));
+                let end = driver.run_to(step, &mut Counted { inner: Events(&mut **output), statistics });
                 output.flush();
                 end
             }
@@ -71,9 +73,12 @@ pub(crate) fn boot(arguments: &BootArguments) -> Result<ExitCode, Failure> {
         Some(path) => Line::Events(Box::new(Output::new(Some(path), None, Digesting::Off)?)),
     };
     let mut keyboard = Keyboard::open();
-    let code = drive(&mut driver, arguments.max_instructions.unwrap_or(u64::MAX), &mut line, &mut keyboard);
+    let mut summary = Summary::new(arguments.stats.into());
+    let limit = arguments.max_instructions.unwrap_or(u64::MAX);
+    let code = drive(&mut driver, limit, &mut line, &mut keyboard, &mut summary);
     drop(keyboard);
     line.finish()?;
+    summary.print(driver.machine());
     Ok(code)
 }
 
@@ -86,7 +91,13 @@ fn prepare(arguments: &BootArguments) -> Result<Driver, Failure> {
     Ok(Driver::new(machine, &[]))
 }
 
-fn drive(driver: &mut Driver, limit: u64, line: &mut Line, keyboard: &mut Keyboard) -> ExitCode {
+fn drive(
+    driver: &mut Driver,
+    limit: u64,
+    line: &mut Line,
+    keyboard: &mut Keyboard,
+    summary: &mut Summary,
+) -> ExitCode {
     let mut patience = Duration::ZERO;
     loop {
         let room = driver.machine().devices().input_room();
@@ -103,7 +114,8 @@ fn drive(driver: &mut Driver, limit: u64, line: &mut Line, keyboard: &mut Keyboa
         if step >= limit {
             return cut_off(format!("cut off after {limit} instructions and traps (--max-instructions)"));
         }
-        patience = match line.run(driver, limit.min(step.saturating_add(SLICE))) {
+        let slice_end = limit.min(step.saturating_add(SLICE));
+        patience = match summary.timed(|statistics| line.run(driver, slice_end, statistics)) {
             RunEnd::Budget => Duration::ZERO,
             RunEnd::WaitingForInput => PATIENCE,
             RunEnd::Exited(code) => return guest(code),

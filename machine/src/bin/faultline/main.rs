@@ -9,6 +9,7 @@ mod failure;
 mod files;
 mod output;
 mod run;
+mod summary;
 mod terminal;
 
 use std::path::PathBuf;
@@ -66,6 +67,9 @@ struct RunArguments {
     /// End after the first event of this kind: page-fault, trap, fault, resolved, …
     #[arg(long, value_name = "KIND")]
     until: Option<Selector>,
+    /// At the end, print what the run came to: instructions, traps by cause, memory, …
+    #[arg(long)]
+    stats: bool,
 }
 
 #[derive(Args, Debug)]
@@ -87,6 +91,9 @@ struct BootArguments {
     /// Cut the run off after so many instructions and traps.
     #[arg(long, value_name = "N", value_parser = count)]
     max_instructions: Option<u64>,
+    /// At the end, print what the run came to: instructions, traps by cause, memory, …
+    #[arg(long)]
+    stats: bool,
 }
 
 #[derive(Args, Debug)]

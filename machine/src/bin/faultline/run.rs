@@ -10,10 +10,12 @@ use faultline_machine::loader::LoadedProgram;
 use faultline_machine::machine::{Machine, RunEnd};
 use faultline_machine::recorder::Events;
 use faultline_machine::scenario::machine_config;
+use faultline_machine::statistics::Counted;
 
 use crate::failure::{Failure, cut_off, guest};
 use crate::files::{self, Images};
 use crate::output::{Digesting, Output, Totals};
+use crate::summary::{Summary, Wanted};
 use crate::{DigestArguments, RunArguments, ScenarioArguments};
 
 /// Steps between two looks at the screen.
@@ -48,13 +50,16 @@ fn prepare(arguments: &ScenarioArguments) -> Result<Prepared, Failure> {
 }
 
 /// Runs to the end, or as far as it goes.
-fn drive(driver: &mut Driver, limit: u64, output: &mut Output) -> End {
+fn drive(driver: &mut Driver, limit: u64, output: &mut Output, summary: &mut Summary) -> End {
     loop {
         let step = driver.machine().step_count();
         if step >= limit {
             return End::OutOfInstructions;
         }
-        let end = driver.run_to(limit.min(step + SLICE), &mut Events(output));
+        let end = summary.timed(|statistics| {
+            let mut counted = Counted { inner: Events(output), statistics };
+            driver.run_to(limit.min(step + SLICE), &mut counted)
+        });
         output.flush();
         match end {
             RunEnd::Budget => {}
@@ -69,8 +74,10 @@ fn drive(driver: &mut Driver, limit: u64, output: &mut Output) -> End {
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let Prepared { scenario, images, mut driver } = prepare(&arguments.scenario)?;
     let mut output = Output::new(arguments.events.as_deref(), arguments.until, Digesting::On)?;
-    let end = drive(&mut driver, scenario.machine.max_instructions, &mut output);
+    let mut summary = Summary::new(arguments.stats.into());
+    let end = drive(&mut driver, scenario.machine.max_instructions, &mut output, &mut summary);
     let totals = output.finish()?;
+    summary.print(driver.machine());
     let whole = matches!(end, End::Exited(_)) && arguments.scenario.settings.is_empty() && !totals.found;
     let verdict = if whole { compare(&scenario, &images, &totals) } else { String::new() };
     let (events, faults) = (totals.events, totals.page_faults);
@@ -94,7 +101,8 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
 pub(crate) fn digest(arguments: &DigestArguments) -> Result<ExitCode, Failure> {
     let Prepared { scenario, mut driver, .. } = prepare(&arguments.scenario)?;
     let mut output = Output::silent();
-    let end = drive(&mut driver, scenario.machine.max_instructions, &mut output);
+    let limit = scenario.machine.max_instructions;
+    let end = drive(&mut driver, limit, &mut output, &mut Summary::new(Wanted::No));
     if !matches!(end, End::Exited(_)) {
         return Ok(cut_off("the run has no end, so it has no digest"));
     }

@@ -1,0 +1,109 @@
+//! `--stats`: what a run came to, as a short table on stderr.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use faultline_machine::machine::Machine;
+use faultline_machine::statistics::Statistics;
+
+/// Whether a summary is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Yes,
+    No,
+}
+
+impl From<bool> for Wanted {
+    fn from(flag: bool) -> Self {
+        if flag { Self::Yes } else { Self::No }
+    }
+}
+
+/// Counts a run and measures its time.
+#[derive(Debug)]
+pub(crate) struct Summary {
+    pub(crate) statistics: Statistics,
+    wanted: Wanted,
+    running: Duration,
+}
+
+impl Summary {
+    pub(crate) fn new(wanted: Wanted) -> Self {
+        Self { statistics: Statistics::default(), wanted, running: Duration::ZERO }
+    }
+
+    /// Runs a piece, and adds the time that it took: waiting for keys does not count.
+    pub(crate) fn timed<T>(&mut self, piece: impl FnOnce(&mut Statistics) -> T) -> T {
+        let start = Instant::now();
+        let result = piece(&mut self.statistics);
+        self.running += start.elapsed();
+        result
+    }
+
+    /// Prints the table, if it is wanted.
+    pub(crate) fn print(&self, machine: &Machine) {
+        if self.wanted == Wanted::Yes {
+            eprint!("{}", table(&self.statistics, machine.instret(), self.running, peak_memory_kib()));
+        }
+    }
+}
+
+/// The table, a line for each thing that was counted.
+fn table(statistics: &Statistics, instructions: u64, running: Duration, memory_kib: Option<u64>) -> String {
+    let mut rows = vec![
+        ("instructions".to_owned(), instructions.to_string()),
+        ("seconds".to_owned(), format!("{:.3}", running.as_secs_f64())),
+        ("instructions/s".to_owned(), rate(instructions, running)),
+        ("traps".to_owned(), statistics.traps().to_string()),
+    ];
+    rows.extend(
+        statistics.causes().into_iter().map(|(cause, count)| (format!("  {cause}"), count.to_string())),
+    );
+    for (name, count) in [
+        ("interrupts", statistics.interrupts),
+        ("page faults", statistics.page_faults),
+        ("page-table writes", statistics.table_writes),
+        ("satp writes", statistics.satp_writes),
+        ("sfence.vma", statistics.fences),
+        ("tracepoints", statistics.tracepoints),
+        ("events", statistics.events()),
+    ] {
+        rows.push((name.to_owned(), count.to_string()));
+    }
+    rows.extend(memory_kib.map(|kib| ("peak memory".to_owned(), format!("{} MiB", kib.div_ceil(1024)))));
+    rows.iter().fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "faultline: {name:<34} {value:>15}");
+        text
+    })
+}
+
+fn rate(instructions: u64, running: Duration) -> String {
+    let nanoseconds = running.as_nanos().max(1);
+    (u128::from(instructions) * 1_000_000_000 / nanoseconds).to_string()
+}
+
+/// The most memory that this process has had, where the system tells.
+fn peak_memory_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_a_line_for_each_count() {
+        let text = table(&Statistics::default(), 3_000_000, Duration::from_millis(500), Some(2049));
+        let value = |name: &str| {
+            let line = text.lines().find(|line| line.contains(&format!(" {name} "))).unwrap();
+            line.rsplit("  ").next().unwrap().trim().to_owned()
+        };
+        assert_eq!(value("instructions/s"), "6000000");
+        assert_eq!(value("seconds"), "0.500");
+        assert_eq!(value("peak memory"), "3 MiB");
+        assert_eq!(value("events"), "0");
+        assert_eq!(rate(5, Duration::ZERO), "5000000000");
+    }
+}
