@@ -22,8 +22,10 @@ const SAVED: u64 = DRAM_BASE + 0x20_0000;
 /// Where the storm touches pages: so many in turn, then all are unmapped.
 const STORM: u64 = 0x4000_0000;
 const STORM_PAGES: i32 = 512;
-/// The frames that the storm maps, over and over.
+/// The frames that the storm maps, over and over: few enough that the host has given memory to all of
+/// them before the clock starts.
 const FRAMES: u64 = DRAM_BASE + (32 << 20);
+const FRAMES_END: u64 = FRAMES + (8 << 20);
 
 const ZERO: u8 = 0;
 const SP: u8 = 2;
@@ -175,7 +177,7 @@ fn handle(code: &mut Code) {
     // A fault: the next frame, its entry, the fence.
     code.land(fault);
     code.lui(T2, SAVED).imm(Op::Ld, T0, T2, 512).lui(T1, PAGE_SIZE).reg(Op::Add, T1, T0, T1);
-    code.lui(A4, FRAMES + (64 << 20));
+    code.lui(A4, FRAMES_END);
     let in_range = code.forward(Op::Bltu, T1, A4);
     code.lui(T1, FRAMES).land(in_range);
     code.store(Op::Sd, T1, 512, T2);

@@ -87,10 +87,12 @@ impl Pmp {
     }
 
     /// Whether `len` bytes at `pa` may be accessed.
+    #[inline]
     pub(crate) fn allows(&self, pa: PhysAddr, len: u64, access: Access, privilege: Privilege) -> bool {
-        if self.open {
-            return true;
-        }
+        self.open || self.search(pa, len, access, privilege)
+    }
+
+    fn search(&self, pa: PhysAddr, len: u64, access: Access, privilege: Privilege) -> bool {
         let (first, last) = (pa.get(), pa.get().saturating_add(len - 1));
         for entry in 0..self.used {
             let Some((low, high)) = self.range(entry) else { continue };

@@ -68,16 +68,33 @@ pub(crate) struct Tables {
     paths: Paths,
 }
 
-/// A root, the upper bits of an address, and how many tables the walk came through.
-type Path = (FrameIndex, u64, usize);
+/// A root, the stretch of addresses that a last table maps, and how many tables the walk came through,
+/// packed into one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Path(u64);
+
+impl Path {
+    fn of(root: FrameIndex, walk: &Walk) -> Self {
+        // 27 bits are enough for four levels.
+        let stretch = walk.va.get() >> table_span(0).trailing_zeros() & 0x7ff_ffff;
+        Self(u64::from(root) << 32 | stretch << 4 | walk.steps.len() as u64)
+    }
+}
 
 /// A few recent walks.
-#[derive(Clone, Debug, Default)]
-struct Paths([Option<Path>; 16]);
+#[derive(Clone, Debug)]
+struct Paths([Path; 16]);
+
+impl Default for Paths {
+    fn default() -> Self {
+        // No walk comes through fifteen tables.
+        Self([Path(u64::MAX); 16])
+    }
+}
 
 impl Paths {
-    fn slot(&mut self, path: Path) -> &mut Option<Path> {
-        &mut self.0[offset_in_page(path.1 ^ path.1 >> 4 ^ u64::from(path.0)) % 16]
+    fn slot(&mut self, Path(path): Path) -> &mut Path {
+        &mut self.0[offset_in_page(path >> 4 ^ path >> 13 ^ path >> 32) % 16]
     }
 }
 
@@ -115,8 +132,8 @@ impl Tables {
     pub(crate) fn walked(&mut self, root: Ppn, walk: &Walk, ram: &mut Ram) -> Stale {
         let mut stale = Stale::Nothing;
         let Some(root) = ram.frame_of_page(root) else { return stale };
-        let path = (root, walk.va.get() >> table_span(0).trailing_zeros(), walk.steps.len());
-        if *self.paths.slot(path) == Some(path) {
+        let path = Path::of(root, walk);
+        if *self.paths.slot(path) == path {
             return stale;
         }
         let mut parent = root;
@@ -129,7 +146,7 @@ impl Tables {
             }
             parent = frame;
         }
-        *self.paths.slot(path) = Some(path);
+        *self.paths.slot(path) = path;
         stale
     }
 
