@@ -38,36 +38,16 @@ pub(crate) fn install(packages: &[&str], why: &str) -> Result<()> {
         bail!("{why} needs packages; run `sudo {}` and then this again", install_command(packages));
     }
     ui::step(&format!("Installing {} ({why})", packages.join(", ")), || {
-        if !packages.iter().all(|package| is_known(package)) {
-            process::run(apt_get().arg("update"))?;
+        // The lists are empty in a fresh container, and old ones may offer versions that are too old.
+        if let Err(error) = process::run(apt_get().arg("update")) {
+            ui::warn(&format!("{error}; going on with the package lists that are there"));
         }
         process::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(packages))
     })
-}
-
-/// Whether the package lists, empty in a fresh container, offer the package.
-fn is_known(package: &str) -> bool {
-    process::ask(Command::new("apt-cache").args(["policy", package])).is_some_and(|text| offers(&text))
-}
-
-fn offers(policy: &str) -> bool {
-    policy.lines().any(|line| line.trim_start().starts_with("Candidate:") && !line.contains("(none)"))
 }
 
 fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
     command.arg("-qq").env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null()).stdout(Stdio::null());
     command
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_package_without_candidate_is_not_offered() {
-        assert!(offers("qemu:\n  Installed: (none)\n  Candidate: 1:7.2\n"));
-        assert!(!offers("qemu:\n  Installed: (none)\n  Candidate: (none)\n"));
-        assert!(!offers(""));
-    }
 }

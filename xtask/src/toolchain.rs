@@ -11,7 +11,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::{packages, process, ui};
 
@@ -131,6 +131,7 @@ pub(crate) fn ensure(target: Target) -> Result<Compiler> {
         Plan::UseSystem => from_source(),
         Plan::InstallSystem => {
             packages::install(&DEBIAN_PACKAGES, &format!("compiling for {}", target.triple()))?;
+            ensure!(system() == System::Complete, "{SYSTEM_RUSTC} is {}", unfit());
             from_source()
         }
         Plan::AddTarget | Plan::GiveUp => bail!(
@@ -206,6 +207,16 @@ fn system() -> System {
     } else {
         System::Absent
     }
+}
+
+/// Why the packages that were installed do not help.
+fn unfit() -> String {
+    let found =
+        process::ask(Command::new(SYSTEM_RUSTC).arg("--version")).unwrap_or_else(|| "missing".to_owned());
+    let least = env!("CARGO_PKG_RUST_VERSION");
+    format!(
+        "{found} after installing its packages, but at least {least} with its source is needed; are Debian's updates and security archives among apt's sources?"
+    )
 }
 
 /// `rustc 1.96.0 (…)` or `1.88` as (major, minor).
