@@ -59,7 +59,8 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
     }
 
     /// Both pages of an access that crosses from one to the next: both are translated and checked
-    /// before anything is done, and before the first is marked as accessed or dirty. `tval` is the first byte of the page that faults.
+    /// before any byte is read or written. A and D of the first are set even if the second then faults:
+    /// the specification lets each part be an access of its own, and QEMU does the same. `tval` is the first byte of the page that faults.
     fn reach_both(
         &mut self,
         va: u64,
@@ -67,9 +68,8 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         access: Access,
         rules: &Rules,
     ) -> Result<(Spot, Spot), Fault> {
-        self.probe(va, split.first, access, rules)?;
-        let high = self.reach(split.next_page, split.second, access, rules)?.target;
         let low = self.reach(va, split.first, access, rules)?.target;
+        let high = self.reach(split.next_page, split.second, access, rules)?.target;
         match (low, high) {
             (Target::Memory { frame, offset }, Target::Memory { frame: next, offset: start }) => {
                 Ok(((frame, offset), (next, start)))

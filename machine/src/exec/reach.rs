@@ -74,13 +74,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
     }
 
     /// The same, but all that it changes is which page tables are known.
-    pub(super) fn probe(
-        &mut self,
-        va: u64,
-        len: u64,
-        access: Access,
-        rules: &Rules,
-    ) -> Result<Reached, Fault> {
+    fn probe(&mut self, va: u64, len: u64, access: Access, rules: &Rules) -> Result<Reached, Fault> {
         let pa = self.translate(va, access, rules)?;
         let pmp = &self.hart.csrs.pmp;
         if !pmp.allows(pa, len, access, rules.privilege) {

@@ -124,14 +124,14 @@ fn a_and_d_are_set_when_everything_else_allows_it_and_not_before() {
 }
 
 #[test]
-fn an_access_across_pages_that_faults_marks_neither() {
+fn an_access_across_pages_that_faults_in_the_second_has_marked_the_first() {
     let mut bench = Bench::supervisor(&[store(Op::Sd, A0, 0, A1)]);
     bench.map(0x4000, DATA, "WRV");
     bench.map(0x5000, DATA, "RV");
     let (first, second) = (bench.entry(0x4000), bench.entry(0x5000));
     bench.set(A1, 0x4ffc).run(1);
     assert_eq!(bench.supervisor_trap(), (15, 0x5000, CODE));
-    assert_eq!((bench.peek(first), bench.peek(second)), (leaf(DATA, "WRV"), leaf(DATA, "RV")));
+    assert_eq!((bench.peek(first), bench.peek(second)), (leaf(DATA, "DAWRV"), leaf(DATA, "RV")));
 }
 
 #[test]
