@@ -3,7 +3,7 @@
 //! ```text
 //! 0x0000_1000  boot ROM: a0 = hart id, a1 = device tree, jump to DRAM
 //! 0x0010_0000  test finisher (power off, with an exit code)
-//! 0x0010_1000  goldfish real-time clock
+//! 0x0010_1000  goldfish real-time clock, IRQ 11
 //! 0x0200_0000  CLINT: msip, mtimecmp, mtime
 //! 0x0c00_0000  PLIC
 //! 0x1000_0000  UART, 16550A, IRQ 10
@@ -45,6 +45,8 @@ pub const VIRTIO_SLOTS: u32 = 8;
 pub const VIRTIO_IRQ: u32 = 1;
 /// PLIC source of the UART.
 pub const UART_IRQ: u32 = 10;
+/// PLIC source of the real-time clock.
+pub const RTC_IRQ: u32 = 11;
 /// Ticks of `mtime` in a second.
 pub const TIMEBASE_HZ: u64 = 10_000_000;
 

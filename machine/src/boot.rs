@@ -4,6 +4,7 @@ use faultline_abi::PhysAddr;
 use faultline_abi::board::{BOOT_ROM, DRAM_BASE};
 use faultline_abi::scenario::limits;
 
+use crate::device::virtio::Transport;
 use crate::device::{Board, Disk};
 use crate::device_tree::{self, Description};
 use crate::loader::{LoadError, LoadedProgram};
@@ -29,12 +30,14 @@ pub struct MachineConfig {
     pub bootargs: String,
     /// The disk in the first virtio slot.
     pub disk: Option<Vec<u8>>,
+    /// The register layout of the virtio slots.
+    pub virtio: Transport,
 }
 
 impl Default for MachineConfig {
     fn default() -> Self {
         let memory_mib = faultline_abi::board::DRAM_MIB_DEFAULT;
-        Self { memory_mib, harts: 1, bootargs: String::new(), disk: None }
+        Self { memory_mib, harts: 1, bootargs: String::new(), disk: None, virtio: Transport::Modern }
     }
 }
 
@@ -52,7 +55,7 @@ impl Machine {
         let tree_at = place_tree(program, memory, tree.len() as u64)?;
         let mut ram = Ram::new(usize::try_from(memory).map_err(|_| too_much(&config))?);
         load(&mut ram, program, tree_at, &tree)?;
-        let board = Board::new(config.harts, config.disk.map(Disk::new));
+        let board = Board::new(config.harts, config.disk.map(Disk::new)).with_transport(config.virtio);
         let mut machine = Self::from_parts(ram, board, BOOT_ROM.base);
         if let Some(tohost) = program.tohost {
             machine.watch_tohost(tohost);
@@ -140,7 +143,8 @@ mod tests {
             (128, 0, "", "0 harts; this machine has one"),
             (128, 1, "a\0b", "the kernel's command line holds a zero byte"),
         ] {
-            let config = MachineConfig { memory_mib, harts, bootargs: bootargs.into(), disk: None };
+            let bootargs = bootargs.into();
+            let config = MachineConfig { memory_mib, harts, bootargs, ..MachineConfig::default() };
             assert_eq!(Machine::new(config, &program(4)).unwrap_err().to_string(), message);
         }
     }

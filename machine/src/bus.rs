@@ -101,8 +101,8 @@ pub trait Devices: Clone {
         cx: &mut DeviceContext<'_>,
     ) -> Result<Effect, BusError>;
 
-    /// The lines of [`line`] that are high for `hart`. Asked again after every access and every
-    /// input, never in between: they may change only there.
+    /// The lines of [`line`] that are high for `hart`. Asked again after every access, every input and
+    /// [`Devices::due`], never in between: they may change only there.
     fn lines(&self, hart: u32) -> u64;
 
     /// `mtimecmp` of `hart`. The hart compares it with `mtime` by itself, so that a timer interrupt
@@ -111,6 +111,17 @@ pub trait Devices: Clone {
 
     /// What the guest added to the clock by writing `mtime`: `mtime = ticks + offset`, wrapping.
     fn time_offset(&self) -> u64;
+
+    /// The tick of the machine's clock, without [`Devices::time_offset`], at which a device wants to be
+    /// told the time: besides an access, only then may a line change.
+    fn due(&self) -> Option<u64> {
+        None
+    }
+
+    /// The machine's clock stands at `ticks`. Told whenever lines are about to be looked at.
+    fn time_passed(&mut self, ticks: u64) {
+        let _ = ticks;
+    }
 
     /// Bytes typed on the console.
     fn console_input(&mut self, bytes: &[u8]);

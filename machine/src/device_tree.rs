@@ -115,6 +115,7 @@ fn soc(fdt: &mut FdtWriter, harts: u32) -> Result<(), Error> {
     fdt.property_null("ranges")?;
     serial(fdt)?;
     finisher(fdt)?;
+    rtc(fdt)?;
     for slot in 0..board::VIRTIO_SLOTS {
         virtio(fdt, slot)?;
     }
@@ -147,6 +148,14 @@ fn finisher(fdt: &mut FdtWriter) -> Result<(), Error> {
     let compatible = ["sifive,test1", "sifive,test0", "syscon"];
     fdt.property_string_list("compatible", compatible.map(String::from).into())?;
     reg(fdt, board::FINISHER)?;
+    fdt.end_node(node)
+}
+
+fn rtc(fdt: &mut FdtWriter) -> Result<(), Error> {
+    let node = fdt.begin_node(&format!("rtc@{:x}", board::RTC.base))?;
+    fdt.property_string("compatible", "google,goldfish-rtc")?;
+    reg(fdt, board::RTC)?;
+    interrupt(fdt, board::RTC_IRQ)?;
     fdt.end_node(node)
 }
 
@@ -231,6 +240,7 @@ mod tests {
             ("sifive,plic-1.0.0", board::PLIC, None),
             ("sifive,clint0", board::CLINT, None),
             ("sifive,test0", board::FINISHER, None),
+            ("google,goldfish-rtc", board::RTC, Some(11)),
             ("virtio,mmio", board::VIRTIO, Some(1)),
         ] {
             let node = tree.find_compatible(&[compatible]).expect(compatible);

@@ -248,8 +248,10 @@ impl<D: Devices> System<D> {
         if cycle < self.lines_due {
             return;
         }
+        self.devices.time_passed(self.clock.mtime(0));
         hart.csrs.lines = self.lines(hart);
-        let until = self.until_timer(hart, Timers::All).unwrap_or(u64::MAX);
+        let until = [self.until_timer(hart, Timers::All), self.until_device()];
+        let until = until.into_iter().flatten().min().unwrap_or(u64::MAX);
         self.lines_due = cycle.saturating_add(until);
     }
 
@@ -280,6 +282,11 @@ impl<D: Devices> System<D> {
             .min()
     }
 
+    /// Cycles until a device wants to be told the time.
+    fn until_device(&self) -> Option<u64> {
+        self.devices.due().and_then(|due| self.clock.until_edge(0, due))
+    }
+
     /// What a hart in WFI does: it goes on if any enabled interrupt is pending, whether or not it can be
     /// taken; otherwise time passes until a timer changes that.
     fn idle(&mut self, hart: &mut Hart) -> Turn {
@@ -287,7 +294,8 @@ impl<D: Devices> System<D> {
             hart.waiting = false;
             return Turn::Made;
         }
-        let Some(cycles) = self.until_timer(hart, Timers::Enabled) else { return Turn::OnlyInputHelps };
+        let next = [self.until_timer(hart, Timers::Enabled), self.until_device()];
+        let Some(cycles) = next.into_iter().flatten().min() else { return Turn::OnlyInputHelps };
         self.clock.idle = self.clock.idle.saturating_add(cycles);
         Turn::Made
     }

@@ -119,9 +119,9 @@ pub fn parse_count(text: &str) -> Option<u64> {
 pub fn machine_config(scenario: &scenario::Scenario, disk: Option<Vec<u8>>) -> crate::boot::MachineConfig {
     crate::boot::MachineConfig {
         memory_mib: scenario.machine.memory_mib,
-        harts: 1,
         bootargs: scenario.command_line(),
         disk,
+        ..crate::boot::MachineConfig::default()
     }
 }
 

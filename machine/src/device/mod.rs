@@ -7,6 +7,7 @@ pub mod clint;
 pub mod disk;
 pub mod finisher;
 pub mod plic;
+pub mod rtc;
 pub mod uart;
 pub mod virtio;
 
@@ -16,8 +17,9 @@ use faultline_abi::{PhysAddr, board::VIRTIO_SLOTS};
 use self::clint::Clint;
 pub use self::disk::Disk;
 use self::plic::{Line, Plic};
+use self::rtc::Rtc;
 use self::uart::Uart;
-use self::virtio::VirtioSlot;
+use self::virtio::{Transport, VirtioSlot};
 use crate::bus::{BusError, DeviceContext, Devices, Effect, Width, line};
 use crate::ram::{NotMemory, Ram};
 
@@ -63,6 +65,7 @@ pub struct Board {
     clint: Clint,
     plic: Plic,
     uart: Uart,
+    rtc: Rtc,
     virtio: Vec<VirtioSlot>,
 }
 
@@ -72,6 +75,7 @@ enum Place {
     Plic(u64),
     Uart(u64),
     Finisher(u64),
+    Rtc(u64),
     Virtio(usize, u64),
 }
 
@@ -89,7 +93,17 @@ impl Board {
         if let Some(disk) = disk {
             virtio[0] = VirtioSlot::with_disk(disk);
         }
-        Self { clint: Clint::new(harts), plic: Plic::new(harts), uart: Uart::default(), virtio }
+        let (clint, plic) = (Clint::new(harts), Plic::new(harts));
+        Self { clint, plic, uart: Uart::default(), rtc: Rtc::default(), virtio }
+    }
+
+    /// The same board with this register layout in every virtio slot.
+    #[must_use]
+    pub fn with_transport(mut self, transport: Transport) -> Self {
+        for slot in &mut self.virtio {
+            slot.set_transport(transport);
+        }
+        self
     }
 
     /// The disk in the first virtio slot.
@@ -106,6 +120,15 @@ impl Board {
 
     fn update_uart_line(&mut self) {
         self.plic.set_line(board::UART_IRQ, Line::from(self.uart.interrupt()));
+    }
+
+    fn update_rtc_line(&mut self) {
+        self.plic.set_line(board::RTC_IRQ, Line::from(self.rtc.interrupt()));
+    }
+
+    /// The machine's clock, whatever the guest has made of `mtime`.
+    fn ticks(&self, mtime: u64) -> u64 {
+        mtime.wrapping_sub(self.clint.time_offset())
     }
 
     fn update_virtio_line(&mut self, slot: usize) {
@@ -127,6 +150,10 @@ impl Devices for Board {
                 value
             }
             Place::Finisher(_) => finisher::load(width),
+            Place::Rtc(offset) => {
+                let ticks = self.ticks(cx.mtime);
+                self.rtc.load(offset, width, ticks)
+            }
             Place::Virtio(slot, offset) => Ok(self.virtio[slot].load(offset, width)),
         }
     }
@@ -147,6 +174,12 @@ impl Devices for Board {
                 Ok(sent.map_or(Effect::None, Effect::Console))
             }
             Place::Finisher(offset) => finisher::store(offset, width, value),
+            Place::Rtc(offset) => {
+                let ticks = self.ticks(cx.mtime);
+                self.rtc.store(offset, width, value, ticks)?;
+                self.update_rtc_line();
+                Ok(Effect::None)
+            }
             Place::Virtio(slot, offset) => {
                 self.virtio[slot].store(offset, width, value, cx.ram);
                 self.update_virtio_line(slot);
@@ -171,6 +204,15 @@ impl Devices for Board {
         self.clint.time_offset()
     }
 
+    fn due(&self) -> Option<u64> {
+        self.rtc.due()
+    }
+
+    fn time_passed(&mut self, ticks: u64) {
+        self.rtc.time_passed(ticks);
+        self.update_rtc_line();
+    }
+
     fn console_input(&mut self, bytes: &[u8]) {
         self.uart.receive(bytes);
         self.update_uart_line();
@@ -189,6 +231,7 @@ fn place(address: PhysAddr) -> Result<Place, BusError> {
         .or_else(|| inside(board::CLINT, address).map(Place::Clint))
         .or_else(|| inside(board::PLIC, address).map(Place::Plic))
         .or_else(|| inside(board::FINISHER, address).map(Place::Finisher))
+        .or_else(|| inside(board::RTC, address).map(Place::Rtc))
         .or_else(|| virtio_place(address))
         .ok_or(BusError)
 }
@@ -225,7 +268,11 @@ mod tests {
             assert_eq!(load(&mut devices, 0x1000_1000 + slot * 0x1000, Width::Word), Ok(0x7472_6976));
         }
         assert_eq!(load(&mut devices, 0x200_bff8, Width::Double), Ok(77));
-        for hole in [0, 0x10_1000, 0x1000_0100, 0x1000_9000, 0x3000_0000, u64::MAX] {
+        assert_eq!(
+            load(&mut devices, 0x10_1000, Width::Word),
+            Ok((rtc::EPOCH_NANOSECONDS + 7700) & 0xffff_ffff)
+        );
+        for hole in [0, 0x10_2000, 0x1000_0100, 0x1000_9000, 0x3000_0000, u64::MAX] {
             assert_eq!(load(&mut devices, hole, Width::Word), Err(BusError), "{hole:#x}");
             assert_eq!(store(&mut devices, hole, Width::Word, 0), Err(BusError), "{hole:#x}");
         }
@@ -243,6 +290,26 @@ mod tests {
         assert_eq!(load(&mut devices, 0x0c20_1004, Width::Word), Ok(10));
         assert_eq!(load(&mut devices, 0x1000_0000, Width::Byte), Ok(u64::from(b'k')));
         store(&mut devices, 0x0c20_1004, Width::Word, 10).unwrap();
+        assert_eq!(devices.lines(0), 0);
+    }
+
+    #[test]
+    fn the_alarm_reaches_the_supervisor_through_the_interrupt_controller() {
+        let mut devices = Board::new(1, None);
+        let at = rtc::EPOCH_NANOSECONDS + 1_000;
+        for (address, value) in [
+            (0x0c00_002c, 1),
+            (0x0c00_2080, 1 << 11),
+            (0x10_1010, 1),
+            (0x10_100c, at >> 32),
+            (0x10_1008, at & 0xffff_ffff),
+        ] {
+            store(&mut devices, address, Width::Word, value).unwrap();
+        }
+        assert_eq!((devices.due(), devices.lines(0)), (Some(10), 0));
+        devices.time_passed(10);
+        assert_eq!((devices.due(), devices.lines(0)), (None, line::SEIP));
+        store(&mut devices, 0x10_101c, Width::Word, 1).unwrap();
         assert_eq!(devices.lines(0), 0);
     }
 

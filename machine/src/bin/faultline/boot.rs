@@ -86,7 +86,8 @@ fn prepare(arguments: &BootArguments) -> Result<Driver, Failure> {
     let program = files::kernel(&arguments.kernel)?;
     let disk = arguments.disk.as_deref().map(files::image).transpose()?;
     let (memory_mib, bootargs) = (arguments.memory, arguments.append.clone());
-    let config = MachineConfig { memory_mib, bootargs, disk, ..MachineConfig::default() };
+    let virtio = arguments.virtio.into();
+    let config = MachineConfig { memory_mib, bootargs, disk, virtio, ..MachineConfig::default() };
     let machine = Machine::new(config, &program).map_err(|error| Failure::file(&arguments.kernel, error))?;
     Ok(Driver::new(machine, &[]))
 }

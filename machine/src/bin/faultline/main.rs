@@ -16,8 +16,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use faultline_abi::board::DRAM_MIB_DEFAULT;
+use faultline_machine::device::virtio::Transport;
 use faultline_machine::event::Selector;
 use faultline_machine::scenario::parse_count;
 
@@ -79,6 +80,9 @@ struct BootArguments {
     /// A disk for the first virtio slot. The file itself is never written.
     #[arg(long, value_name = "IMG")]
     disk: Option<PathBuf>,
+    /// The register layout of the virtio slots: legacy is version 1, for drivers from before virtio 1.0.
+    #[arg(long, value_name = "legacy|modern", default_value = "modern")]
+    virtio: Virtio,
     /// MiB of memory.
     #[arg(long, value_name = "MIB", default_value_t = DRAM_MIB_DEFAULT)]
     memory: u32,
@@ -94,6 +98,22 @@ struct BootArguments {
     /// At the end, print what the run came to: instructions, traps by cause, memory, …
     #[arg(long)]
     stats: bool,
+}
+
+/// What `--virtio` says.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Virtio {
+    Legacy,
+    Modern,
+}
+
+impl From<Virtio> for Transport {
+    fn from(virtio: Virtio) -> Self {
+        match virtio {
+            Virtio::Legacy => Self::Legacy,
+            Virtio::Modern => Self::Modern,
+        }
+    }
 }
 
 #[derive(Args, Debug)]

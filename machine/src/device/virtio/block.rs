@@ -1,4 +1,5 @@
-//! The block device (virtio 1.2, "Block Device"): read, write, flush and identify.
+//! The block device (virtio 1.2, "Block Device"): read, write, flush, identify, discard and write
+//! zeros.
 
 use super::queue::{Broken, Chain, Segment};
 use crate::bus::Width;
@@ -10,6 +11,8 @@ const REQUEST_IN: u32 = 0;
 const REQUEST_OUT: u32 = 1;
 const REQUEST_FLUSH: u32 = 4;
 const REQUEST_GET_ID: u32 = 8;
+const REQUEST_DISCARD: u32 = 11;
+const REQUEST_WRITE_ZEROES: u32 = 13;
 
 const STATUS_OK: u8 = 0;
 const STATUS_IO_ERROR: u8 = 1;
@@ -23,11 +26,20 @@ const IDENTITY: [u8; 20] = *b"faultline disk\0\0\0\0\0\0";
 const REQUEST_BYTES_MAX: u64 = 4 << 20;
 /// Most segments that a request should have; what a ring of the offered size can hold.
 const SEGMENTS_MAX: u32 = 254;
+/// Most sectors that one request may discard or fill with zeros; the same limit as for data.
+const ZEROED_SECTORS_MAX: u32 = 8192;
+const _: () = assert!(ZEROED_SECTORS_MAX as u64 * SECTOR_BYTES == REQUEST_BYTES_MAX);
+/// First sector, number of sectors, flags: the one range of a request to discard or to write zeros.
+const RANGE_BYTES: usize = 16;
+/// The only flag of a range: the device may forget the sectors.
+const RANGE_UNMAP: u32 = 1;
 
 mod feature {
     pub(super) const SEG_MAX: u64 = 1 << 2;
     pub(super) const BLK_SIZE: u64 = 1 << 6;
     pub(super) const FLUSH: u64 = 1 << 9;
+    pub(super) const DISCARD: u64 = 1 << 13;
+    pub(super) const WRITE_ZEROES: u64 = 1 << 14;
 }
 
 /// A disk and the requests it understands.
@@ -61,15 +73,22 @@ impl Block {
     /// The features that are offered, `VERSION_1` apart.
     #[expect(clippy::unused_self, reason = "a read-only disk will offer others")]
     pub(super) const fn features(&self) -> u64 {
-        feature::SEG_MAX | feature::BLK_SIZE | feature::FLUSH
+        let zeros = feature::DISCARD | feature::WRITE_ZEROES;
+        feature::SEG_MAX | feature::BLK_SIZE | feature::FLUSH | zeros
     }
 
-    /// Reads a piece of the configuration: capacity at 0, `seg_max` at 12, `blk_size` at 20.
+    /// Reads a piece of the configuration: capacity at 0, `seg_max` at 12, `blk_size` at 20, the limits
+    /// of discarding from 36 and of writing zeros from 48.
     pub(super) fn configuration(&self, offset: u64, width: Width) -> u64 {
         let mut bytes = [0u8; 64];
         bytes[..8].copy_from_slice(&self.disk.sectors().to_le_bytes());
         bytes[12..16].copy_from_slice(&SEGMENTS_MAX.to_le_bytes());
         bytes[20..28].copy_from_slice(&SECTOR_BYTES.to_le_bytes());
+        for (at, limit) in [(36, ZEROED_SECTORS_MAX), (40, 1), (44, 1), (48, ZEROED_SECTORS_MAX), (52, 1)] {
+            bytes[at..at + 4].copy_from_slice(&u32::to_le_bytes(limit));
+        }
+        // Sectors written with zeros may be forgotten.
+        bytes[56] = 1;
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         let wanted = bytes.iter().skip(start).take(1 << width as usize).rev();
         wanted.fold(0, |value, &byte| value << 8 | u64::from(byte))
@@ -89,6 +108,8 @@ impl Block {
             REQUEST_OUT => self.write(sector, &data, memory)?,
             REQUEST_FLUSH => Outcome::status(STATUS_OK),
             REQUEST_GET_ID => identify(&answer, memory)?,
+            REQUEST_DISCARD => self.zero(&data, 0, memory)?,
+            REQUEST_WRITE_ZEROES => self.zero(&data, RANGE_UNMAP, memory)?,
             _ => Outcome::status(STATUS_UNSUPPORTED),
         };
         memory.write(status_address, &[outcome.status])?;
@@ -109,6 +130,31 @@ impl Block {
         gather(&mut bytes, from, memory)?;
         let written = self.disk.write(sector, &bytes);
         Ok(Outcome::status(if written.is_ok() { STATUS_OK } else { STATUS_IO_ERROR }))
+    }
+}
+
+impl Block {
+    /// Fills a range of sectors with zeros; discarded sectors read as zeros, too, in every run.
+    fn zero(&mut self, from: &[Segment], flags: u32, memory: &impl Memory) -> Result<Outcome, NotMemory> {
+        if length(from) != RANGE_BYTES as u64 {
+            return Ok(Outcome::status(STATUS_IO_ERROR));
+        }
+        let mut range = [0; RANGE_BYTES];
+        gather(&mut range, from, memory)?;
+        let [word0, word1, sectors, given] = [0, 4, 8, 12]
+            .map(|at| u32::from_le_bytes([range[at], range[at + 1], range[at + 2], range[at + 3]]));
+        let sector = u64::from(word0) | u64::from(word1) << 32;
+        Ok(Outcome::status(if given & !flags != 0 {
+            STATUS_UNSUPPORTED
+        } else {
+            self.write_zeros(sector, sectors)
+        }))
+    }
+
+    fn write_zeros(&mut self, sector: u64, sectors: u32) -> u8 {
+        let bytes = usize::try_from(u64::from(sectors) * SECTOR_BYTES).unwrap_or(usize::MAX);
+        let done = sectors <= ZEROED_SECTORS_MAX && self.disk.write(sector, &vec![0; bytes]).is_ok();
+        if done { STATUS_OK } else { STATUS_IO_ERROR }
     }
 }
 

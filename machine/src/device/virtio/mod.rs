@@ -1,4 +1,5 @@
-//! A virtio-mmio slot, register layout version 2 (virtio 1.2, "Virtio Over MMIO").
+//! A virtio-mmio slot (virtio 1.2, "Virtio Over MMIO"), register layout version 2, or version 1 as
+//! drivers from before virtio 1.0 expect it ("Legacy interface").
 //!
 //! The slot keeps the handshake and the queue's addresses; `block` does what requests ask for,
 //! and `queue` reads the rings, which are the guest's memory and therefore lies until checked.
@@ -13,7 +14,6 @@ use super::{Disk, Memory};
 use crate::bus::Width;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"virt");
-const VERSION: u32 = 2;
 const VENDOR: u32 = u32::from_le_bytes(*b"QEMU");
 const DEVICE_BLOCK: u32 = 2;
 /// Offset of the device's own configuration.
@@ -32,12 +32,40 @@ mod interrupt {
     pub(super) const CONFIGURATION: u32 = 2;
 }
 
-/// `VIRTIO_F_VERSION_1`: the driver must accept it, for there is no legacy interface here.
+/// `VIRTIO_F_VERSION_1`: a modern slot offers it and the driver must accept it.
 const FEATURE_VERSION_1: u64 = 1 << 32;
+
+/// The register layout of a slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// Version 1: the queue lies in one piece, at a page that the driver names.
+    Legacy,
+    /// Version 2.
+    #[default]
+    Modern,
+}
+
+impl Transport {
+    const fn version(self) -> u32 {
+        match self {
+            Self::Legacy => 1,
+            Self::Modern => 2,
+        }
+    }
+
+    /// What every device of this transport offers.
+    const fn features(self) -> u64 {
+        match self {
+            Self::Legacy => 0,
+            Self::Modern => FEATURE_VERSION_1,
+        }
+    }
+}
 
 /// One slot, empty or with a disk.
 #[derive(Clone, Debug, Default)]
 pub struct VirtioSlot {
+    transport: Transport,
     block: Option<Block>,
     handshake: Handshake,
     queue: Queue,
@@ -52,6 +80,16 @@ struct Handshake {
     driver_features_sel: u32,
     driver_features: u64,
     queue_sel: u32,
+    legacy: LegacyQueue,
+}
+
+/// Where a legacy driver has put the queue.
+#[derive(Clone, Debug, Default)]
+struct LegacyQueue {
+    page_size: u32,
+    align: u32,
+    /// The number of the queue's first page; 0 while there is none.
+    page: u32,
 }
 
 /// Registers below the configuration (virtio 1.2, table "MMIO Device Register Layout").
@@ -64,9 +102,12 @@ mod register {
     pub(super) const DEVICE_FEATURES_SEL: u64 = 0x14;
     pub(super) const DRIVER_FEATURES: u64 = 0x20;
     pub(super) const DRIVER_FEATURES_SEL: u64 = 0x24;
+    pub(super) const LEGACY_PAGE_SIZE: u64 = 0x28;
     pub(super) const QUEUE_SEL: u64 = 0x30;
     pub(super) const QUEUE_NUM_MAX: u64 = 0x34;
     pub(super) const QUEUE_NUM: u64 = 0x38;
+    pub(super) const LEGACY_QUEUE_ALIGN: u64 = 0x3c;
+    pub(super) const LEGACY_QUEUE_PAGE: u64 = 0x40;
     pub(super) const QUEUE_READY: u64 = 0x44;
     pub(super) const QUEUE_NOTIFY: u64 = 0x50;
     pub(super) const INTERRUPT_STATUS: u64 = 0x60;
@@ -87,6 +128,11 @@ impl VirtioSlot {
     #[must_use]
     pub fn with_disk(disk: Disk) -> Self {
         Self { block: Some(Block::new(disk)), ..Self::default() }
+    }
+
+    /// Changes the register layout, before anybody has used the slot.
+    pub fn set_transport(&mut self, transport: Transport) {
+        self.transport = transport;
     }
 
     /// The disk in this slot.
@@ -111,22 +157,34 @@ impl VirtioSlot {
             (CONFIG.., None) => 0,
             (..CONFIG, _) if width != Width::Word => 0,
             (register::MAGIC, _) => MAGIC.into(),
-            (register::VERSION, _) => VERSION.into(),
+            (register::VERSION, _) => self.transport.version().into(),
             (register::VENDOR_ID, _) => VENDOR.into(),
             (_, Some(block)) => self.read_register(offset, block).into(),
             (_, None) => 0,
         }
     }
 
+    /// What both layouts have.
     fn read_register(&self, offset: u64, block: &Block) -> u32 {
+        let first_queue = self.handshake.queue_sel == 0;
         match offset {
             register::DEVICE_ID => DEVICE_BLOCK,
             register::DEVICE_FEATURES => {
-                half(FEATURE_VERSION_1 | block.features(), self.handshake.device_features_sel)
+                half(self.transport.features() | block.features(), self.handshake.device_features_sel)
             }
-            register::QUEUE_NUM_MAX if self.handshake.queue_sel == 0 => QUEUE_SIZE_MAX,
-            register::QUEUE_READY if self.handshake.queue_sel == 0 => self.queue.ready.into(),
+            register::QUEUE_NUM_MAX if first_queue => QUEUE_SIZE_MAX,
             register::INTERRUPT_STATUS => self.interrupt_status,
+            _ if self.transport == Transport::Modern => self.read_modern(offset),
+            // A legacy driver knows nothing of a device that needs a reset.
+            register::STATUS => self.handshake.status & !status::NEEDS_RESET,
+            register::LEGACY_QUEUE_PAGE if first_queue => self.handshake.legacy.page,
+            _ => 0,
+        }
+    }
+
+    fn read_modern(&self, offset: u64) -> u32 {
+        match offset {
+            register::QUEUE_READY if self.handshake.queue_sel == 0 => self.queue.ready.into(),
             register::STATUS => self.handshake.status,
             // No shared memory region: its length and base are all ones.
             register::SHM_LEN_LOW..=register::SHM_BASE_HIGH => u32::MAX,
@@ -150,8 +208,12 @@ impl VirtioSlot {
             register::QUEUE_NOTIFY if value == 0 => self.notify(memory),
             register::INTERRUPT_ACK => self.interrupt_status &= !value,
             register::STATUS => self.write_status(value),
-            _ if self.handshake.queue_sel == 0 => self.write_queue_register(offset, value),
-            _ => {}
+            register::LEGACY_PAGE_SIZE if self.transport == Transport::Legacy => {
+                self.handshake.legacy.page_size = value;
+            }
+            _ if self.handshake.queue_sel != 0 => {}
+            _ if self.transport == Transport::Legacy => self.write_legacy_queue(offset, value),
+            _ => self.write_queue_register(offset, value),
         }
     }
 
@@ -168,9 +230,7 @@ impl VirtioSlot {
     /// 1.2, "Device Initialization").
     fn write_status(&mut self, value: u32) {
         if value == 0 {
-            self.handshake = Handshake::default();
-            self.queue = Queue::default();
-            self.interrupt_status = 0;
+            self.reset();
             return;
         }
         let mut value = value & 0xff & !status::NEEDS_RESET | self.handshake.status & status::NEEDS_RESET;
@@ -181,10 +241,16 @@ impl VirtioSlot {
         self.handshake.status = value;
     }
 
+    fn reset(&mut self) {
+        self.handshake = Handshake::default();
+        self.queue = Queue::default();
+        self.interrupt_status = 0;
+    }
+
     fn features_acceptable(&self) -> bool {
-        let offered = FEATURE_VERSION_1 | self.block.as_ref().map_or(0, Block::features);
+        let offered = self.transport.features() | self.block.as_ref().map_or(0, Block::features);
         let wanted = self.handshake.driver_features;
-        wanted & !offered == 0 && wanted & FEATURE_VERSION_1 != 0
+        wanted & !offered == 0 && wanted & self.transport.features() == self.transport.features()
     }
 
     /// A queue is set up only while it is not ready (virtio 1.2, "Queue initialization").
@@ -209,9 +275,28 @@ impl VirtioSlot {
         }
     }
 
+    /// The legacy way: a page number puts all three parts of the queue in place and starts it; page 0
+    /// takes it away, and resets the device as on QEMU.
+    fn write_legacy_queue(&mut self, offset: u64, value: u32) {
+        match offset {
+            register::QUEUE_NUM => self.queue.set_size(value, QUEUE_SIZE_MAX),
+            register::LEGACY_QUEUE_ALIGN => self.handshake.legacy.align = value,
+            register::LEGACY_QUEUE_PAGE if value == 0 => self.reset(),
+            register::LEGACY_QUEUE_PAGE => {
+                let legacy = &mut self.handshake.legacy;
+                legacy.page = value;
+                let address = u64::from(value) * u64::from(legacy.page_size);
+                self.queue.place_in_one_piece(address, legacy.align.into());
+            }
+            _ => {}
+        }
+    }
+
     fn notify(&mut self, memory: &mut impl Memory) {
         let status = self.handshake.status;
-        let running = status & status::DRIVER_OK != 0 && status & status::NEEDS_RESET == 0;
+        // Legacy drivers may use a device before they say that they are ready.
+        let started = status & status::DRIVER_OK != 0 || self.transport == Transport::Legacy;
+        let running = started && status & status::NEEDS_RESET == 0;
         if !running || !self.queue.ready {
             return;
         }
@@ -220,7 +305,9 @@ impl VirtioSlot {
             Ok(Interrupt::Unwanted) => {}
             Err(Broken) => {
                 self.handshake.status |= status::NEEDS_RESET;
-                self.interrupt_status |= interrupt::CONFIGURATION;
+                if self.transport == Transport::Modern {
+                    self.interrupt_status |= interrupt::CONFIGURATION;
+                }
             }
         }
     }

@@ -78,6 +78,18 @@ impl Queue {
         self.next_used = 0;
     }
 
+    /// Starts a queue whose parts follow each other from `address`, the used ring on a multiple of
+    /// `align` (virtio 1.2, "Legacy Interfaces: A Note on Virtqueue Layout").
+    pub(super) fn place_in_one_piece(&mut self, address: u64, align: u64) {
+        let size = u64::from(self.size);
+        self.descriptors = address;
+        self.available = address.saturating_add(DESCRIPTOR_BYTES * size);
+        // Flags, index, the ring, and the event index behind it.
+        let end = self.available.saturating_add(2 * (3 + size));
+        self.used = end.checked_next_multiple_of(align).unwrap_or(end);
+        self.set_ready(align.is_power_of_two());
+    }
+
     /// How many requests wait.
     pub(super) fn waiting(&self, memory: &impl Memory) -> Result<u16, Broken> {
         let index = half(memory, at(self.available, 2)?)?;

@@ -87,6 +87,13 @@ impl Bench {
         self.put(STATUS, &[0xff]);
     }
 
+    /// A range for a request to discard or to write zeros.
+    fn range(&mut self, sector: u64, sectors: u32, flags: u32) {
+        self.put(DATA, &sector.to_le_bytes());
+        self.put(DATA + 8, &sectors.to_le_bytes());
+        self.put(DATA + 12, &flags.to_le_bytes());
+    }
+
     fn submit(&mut self, head: u16) {
         let slot = u64::from(self.submitted % SIZE);
         self.put(AVAILABLE + 4 + slot * 2, &head.to_le_bytes());
@@ -432,5 +439,123 @@ fn noise_in_the_rings_and_registers_never_does_worse_than_break_the_device() {
         }
         bench.start();
         assert_eq!(bench.request(REQUEST_IN, 3, (DATA, 512, WRITE)), 0, "a reset heals everything");
+    }
+}
+
+#[test]
+fn discarded_sectors_and_written_zeros_read_as_zeros() {
+    for (kind, flags) in [(11, 0), (13, 0), (13, 1)] {
+        let mut bench = Bench::new();
+        bench.range(2, 3, flags);
+        assert_eq!(bench.request(kind, 0, (DATA, 16, 0)), 0);
+        assert_eq!(bench.request(REQUEST_IN, 1, (DATA, 5 * 512, WRITE)), 0);
+        assert_eq!(bench.get(DATA, 512), [1; 512]);
+        assert_eq!(bench.get(DATA + 512, 3 * 512), [0; 3 * 512]);
+        assert_eq!(bench.get(DATA + 4 * 512, 512), [5; 512]);
+    }
+}
+
+#[test]
+fn impossible_ranges_of_zeros_are_refused() {
+    for (kind, sector, sectors, flags, status) in [
+        (11, 0, 1, 1, 2),
+        (13, 0, 1, 2, 2),
+        (13, 15, 2, 0, 1),
+        (13, u64::MAX, 1, 0, 1),
+        (11, 0, u32::MAX, 0, 1),
+    ] {
+        let mut bench = Bench::new();
+        bench.range(sector, sectors, flags);
+        assert_eq!(bench.request(kind, 0, (DATA, 16, 0)), status, "{kind} {sector} {sectors} {flags}");
+    }
+    let mut bench = Bench::new();
+    assert_eq!(bench.request(13, 0, (DATA, 15, 0)), 1, "a range cut off");
+}
+
+/// The same memory, through the legacy registers.
+fn legacy() -> Bench {
+    let mut bench = Bench::new();
+    bench.slot.set_transport(Transport::Legacy);
+    bench.store(register::STATUS, 0);
+    bench.submitted = 0;
+    bench.put(BASE, &[0; 0x3000]);
+    bench.store(register::STATUS, 3);
+    bench.store(register::LEGACY_PAGE_SIZE, 4096);
+    bench.store(register::QUEUE_SEL, 0);
+    bench.store(register::QUEUE_NUM, SIZE.into());
+    bench.store(register::LEGACY_QUEUE_ALIGN, 4096);
+    bench.store(register::LEGACY_QUEUE_PAGE, DESCRIPTORS >> 12);
+    bench
+}
+
+/// Where a legacy queue of eight has its other parts.
+const LEGACY_AVAILABLE: u64 = DESCRIPTORS + 8 * 16;
+const LEGACY_USED: u64 = DESCRIPTORS + 0x1000;
+
+/// Submits as [`Bench::request`] does, to the rings of a legacy queue.
+fn legacy_read(bench: &mut Bench, sector: u64) -> u8 {
+    bench.header(REQUEST_IN, sector);
+    bench.descriptor(0, HEADER, 16, NEXT, 1);
+    bench.descriptor(1, DATA, 512, NEXT | WRITE, 2);
+    bench.descriptor(2, STATUS, 1, WRITE, 0);
+    let slot = u64::from(bench.submitted % SIZE);
+    bench.put(LEGACY_AVAILABLE + 4 + slot * 2, &[0, 0]);
+    bench.submitted += 1;
+    bench.put(LEGACY_AVAILABLE + 2, &bench.submitted.to_le_bytes());
+    bench.store(register::QUEUE_NOTIFY, 0);
+    bench.get(STATUS, 1)[0]
+}
+
+#[test]
+fn a_legacy_driver_finds_version_one_and_its_queue_in_one_piece() {
+    let mut bench = legacy();
+    assert_eq!(bench.load(register::VERSION), 1);
+    assert_eq!(bench.load(register::LEGACY_QUEUE_PAGE), DESCRIPTORS >> 12);
+    for i in 1..=10 {
+        assert_eq!(legacy_read(&mut bench, u64::from(i)), 0);
+        assert_eq!(bench.get(DATA, 512), [i; 512]);
+        assert_eq!(bench.get(LEGACY_USED + 2, 2), [i, 0]);
+    }
+    assert!(bench.slot.interrupt());
+    bench.store(register::INTERRUPT_ACK, 1);
+    assert!(!bench.slot.interrupt());
+    assert_eq!(bench.slot.load(CONFIG, Width::Double), 16);
+}
+
+#[test]
+fn a_legacy_slot_offers_no_modern_feature_or_register() {
+    let mut bench = legacy();
+    bench.store(register::DEVICE_FEATURES_SEL, 1);
+    assert_eq!(bench.load(register::DEVICE_FEATURES), 0, "no VERSION_1");
+    assert_eq!(bench.load(register::QUEUE_READY), 0);
+    bench.store(register::QUEUE_READY, 0);
+    bench.store(register::QUEUE_DESC_LOW, 0);
+    assert_eq!(legacy_read(&mut bench, 3), 0, "and writing those does nothing");
+}
+
+#[test]
+fn page_zero_takes_a_legacy_queue_away() {
+    let mut bench = legacy();
+    bench.store(register::LEGACY_QUEUE_PAGE, 0);
+    assert_eq!((bench.load(register::STATUS), bench.load(register::LEGACY_QUEUE_PAGE)), (0, 0));
+    assert_eq!(legacy_read(&mut bench, 3), 0xff, "nobody answers");
+}
+
+#[test]
+fn a_legacy_queue_in_an_impossible_place_hurts_nobody() {
+    for (page_size, align, page) in [
+        (4096, 0u32, 0x8_0000u32),
+        (4096, 3, 0x8_0000),
+        (0u32, 4096, 1),
+        (u32::MAX, 1 << 31, u32::MAX),
+        (4096, 4096, 1),
+    ] {
+        let mut bench = legacy();
+        bench.store(register::LEGACY_PAGE_SIZE, page_size.into());
+        bench.store(register::LEGACY_QUEUE_ALIGN, align.into());
+        bench.store(register::LEGACY_QUEUE_PAGE, page.into());
+        bench.store(register::QUEUE_NOTIFY, 0);
+        assert_eq!(bench.get(STATUS, 1), [0]);
+        assert_eq!(bench.load(register::STATUS) & 64, 0, "a legacy driver is not told");
     }
 }
