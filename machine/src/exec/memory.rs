@@ -59,8 +59,9 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
     }
 
     /// Both pages of an access that crosses from one to the next: both are translated and checked
-    /// before any byte is read or written. A and D of the first are set even if the second then faults:
-    /// the specification lets each part be an access of its own, and QEMU does the same. `tval` is the first byte of the page that faults.
+    /// before any byte is read or written; `tval` is the first byte of the page that faults. A and D
+    /// of the first are set even if the second then faults: the specification lets each part be an
+    /// access of its own, and QEMU does the same.
     fn reach_both(
         &mut self,
         va: u64,
