@@ -7,7 +7,7 @@ use faultline_abi::scenario::limits;
 use crate::device::virtio::Transport;
 use crate::device::{Board, Disk};
 use crate::device_tree::{self, Description};
-use crate::loader::{LoadError, LoadedProgram};
+use crate::loader::{LoadError, LoadedProgram, Segment};
 use crate::machine::Machine;
 use crate::ram::Ram;
 
@@ -32,12 +32,21 @@ pub struct MachineConfig {
     pub disk: Option<Vec<u8>>,
     /// The register layout of the virtio slots.
     pub virtio: Transport,
+    /// A first stage that runs before the program, in M-mode, and starts it.
+    pub firmware: Option<LoadedProgram>,
 }
 
 impl Default for MachineConfig {
     fn default() -> Self {
         let memory_mib = faultline_abi::board::DRAM_MIB_DEFAULT;
-        Self { memory_mib, harts: 1, bootargs: String::new(), disk: None, virtio: Transport::Modern }
+        Self {
+            memory_mib,
+            harts: 1,
+            bootargs: String::new(),
+            disk: None,
+            virtio: Transport::Modern,
+            firmware: None,
+        }
     }
 }
 
@@ -50,11 +59,11 @@ impl Machine {
     pub fn new(config: MachineConfig, program: &LoadedProgram) -> Result<Self, LoadError> {
         check(&config)?;
         let memory = u64::from(config.memory_mib) << 20;
-        program.check_fits(memory)?;
+        let images = Images::new(config.firmware.as_ref(), program, memory)?;
         let tree = tree(&config, memory)?;
-        let tree_at = place_tree(program, memory, tree.len() as u64)?;
+        let tree_at = images.place_tree(memory, tree.len() as u64)?;
         let mut ram = Ram::new(usize::try_from(memory).map_err(|_| too_much(&config))?);
-        load(&mut ram, program, tree_at, &tree)?;
+        images.load(&mut ram, tree_at, &tree)?;
         let board = Board::new(config.harts, config.disk.map(Disk::new)).with_transport(config.virtio);
         let mut machine = Self::from_parts(ram, board, BOOT_ROM.base);
         if let Some(tohost) = program.tohost {
@@ -89,47 +98,85 @@ fn tree(config: &MachineConfig, memory: u64) -> Result<Vec<u8>, LoadError> {
     device_tree::build(&description).map_err(|error| LoadError::Setting(error.to_string()))
 }
 
-/// The highest place in memory where no segment is.
-fn place_tree(program: &LoadedProgram, memory: u64, size: u64) -> Result<PhysAddr, LoadError> {
-    let top = (DRAM_BASE + memory).checked_sub(size).ok_or(LoadError::NoRoomForDeviceTree)?;
-    DEVICE_TREE_ALIGNMENTS
-        .into_iter()
-        .map(|alignment| PhysAddr::new(top / alignment * alignment))
-        .find(|&at| at.get() >= DRAM_BASE && !program.segments.iter().any(|s| s.overlaps(at, size)))
-        .ok_or(LoadError::NoRoomForDeviceTree)
+/// What is in memory at the start, the device tree apart.
+struct Images<'a> {
+    firmware: Option<&'a LoadedProgram>,
+    program: &'a LoadedProgram,
 }
 
-fn load(ram: &mut Ram, program: &LoadedProgram, tree_at: PhysAddr, tree: &[u8]) -> Result<(), LoadError> {
-    let no_room = |_| LoadError::NoRoomForDeviceTree;
-    for segment in &program.segments {
-        ram.write(segment.address, &segment.bytes).map_err(no_room)?;
+impl<'a> Images<'a> {
+    /// Checked: everything fits, and nothing lies on anything else.
+    fn new(
+        firmware: Option<&'a LoadedProgram>,
+        program: &'a LoadedProgram,
+        memory: u64,
+    ) -> Result<Self, LoadError> {
+        program.check_fits(memory)?;
+        if let Some(firmware) = firmware {
+            firmware.check_fits(memory)?;
+            firmware.check_apart(program)?;
+        }
+        Ok(Self { firmware, program })
     }
-    ram.write(tree_at, tree).map_err(no_room)?;
-    ram.set_rom(&boot_rom(program.entry, tree_at)).map_err(no_room)
-}
 
-/// The first instructions of every run: a0 = hart id, a1 = device tree, a2 = a block of boot
-/// information (all zeros: there is no firmware), then jump to the program.
-fn boot_rom(entry: PhysAddr, tree: PhysAddr) -> Vec<u8> {
-    const CODE: [u32; 6] = [
-        0x0000_0297, // auipc t0, 0
-        0x0282_8613, // addi  a2, t0, 40
-        0xf140_2573, // csrr  a0, mhartid
-        0x0202_b583, // ld    a1, 32(t0)
-        0x0182_b283, // ld    t0, 24(t0)
-        0x0002_8067, // jr    t0
-    ];
-    const BOOT_INFORMATION: usize = 48;
-    let mut rom: Vec<u8> = CODE.iter().flat_map(|word| word.to_le_bytes()).collect();
-    rom.extend(entry.get().to_le_bytes());
-    rom.extend(tree.get().to_le_bytes());
-    rom.resize(rom.len() + BOOT_INFORMATION, 0);
-    rom
+    fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.firmware.into_iter().chain([self.program]).flat_map(|image| &image.segments)
+    }
+
+    /// The highest place in memory where no segment is.
+    fn place_tree(&self, memory: u64, size: u64) -> Result<PhysAddr, LoadError> {
+        let top = (DRAM_BASE + memory).checked_sub(size).ok_or(LoadError::NoRoomForDeviceTree)?;
+        DEVICE_TREE_ALIGNMENTS
+            .into_iter()
+            .map(|alignment| PhysAddr::new(top / alignment * alignment))
+            .find(|&at| at.get() >= DRAM_BASE && !self.segments().any(|s| s.overlaps(at, size)))
+            .ok_or(LoadError::NoRoomForDeviceTree)
+    }
+
+    fn load(&self, ram: &mut Ram, tree_at: PhysAddr, tree: &[u8]) -> Result<(), LoadError> {
+        let no_room = |_| LoadError::NoRoomForDeviceTree;
+        for segment in self.segments() {
+            ram.write(segment.address, &segment.bytes).map_err(no_room)?;
+        }
+        ram.write(tree_at, tree).map_err(no_room)?;
+        ram.set_rom(&self.boot_rom(tree_at)).map_err(no_room)
+    }
+
+    /// The first instructions of every run: a0 = hart id, a1 = device tree, a2 = what the firmware
+    /// is to start, then jump to the firmware or, where there is none, to the program.
+    fn boot_rom(&self, tree: PhysAddr) -> Vec<u8> {
+        const CODE: [u32; 6] = [
+            0x0000_0297, // auipc t0, 0
+            0x0282_8613, // addi  a2, t0, 40
+            0xf140_2573, // csrr  a0, mhartid
+            0x0202_b583, // ld    a1, 32(t0)
+            0x0182_b283, // ld    t0, 24(t0)
+            0x0002_8067, // jr    t0
+        ];
+        let first = self.firmware.unwrap_or(self.program);
+        let mut rom: Vec<u8> = CODE.iter().flat_map(|word| word.to_le_bytes()).collect();
+        for word in [first.entry.get(), tree.get()].into_iter().chain(self.boot_information()) {
+            rom.extend(word.to_le_bytes());
+        }
+        rom
+    }
+
+    /// OpenSBI's `fw_dynamic_info`, version 2: magic, version, where to go on, in which mode, options,
+    /// and the hart that boots. All zeros where there is no firmware.
+    fn boot_information(&self) -> [u64; 6] {
+        const MAGIC: u64 = 0x4942_534f;
+        const SUPERVISOR: u64 = 1;
+        match self.firmware {
+            Some(_) => [MAGIC, 2, self.program.entry.get(), SUPERVISOR, 0, 0],
+            None => [0; 6],
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loader::KERNEL_BEHIND_FIRMWARE;
 
     fn program(bytes: usize) -> LoadedProgram {
         LoadedProgram::from_raw(vec![0x13; bytes]).unwrap()
@@ -151,7 +198,11 @@ mod tests {
 
     #[test]
     fn the_device_tree_lies_high_and_never_on_the_program() {
-        let at = |bytes, memory| place_tree(&program(bytes), memory, 5000).map(PhysAddr::get);
+        let at = |bytes, memory| {
+            let program = program(bytes);
+            let images = Images { firmware: None, program: &program };
+            images.place_tree(memory, 5000).map(PhysAddr::get)
+        };
         assert_eq!(at(4096, 128 << 20), Ok(DRAM_BASE + (126 << 20)));
         assert_eq!(at(4096, 2 << 20), Ok(DRAM_BASE + (2 << 20) - 8192));
         assert_eq!(at(2 << 20, 2 << 20), Err(LoadError::NoRoomForDeviceTree));
@@ -167,5 +218,28 @@ mod tests {
         let mut magic = [0; 4];
         machine.ram().read(PhysAddr::new(DRAM_BASE + (2 << 20)), &mut magic).unwrap();
         assert_eq!(u32::from_be_bytes(magic), 0xd00d_feed);
+    }
+
+    #[test]
+    fn a_firmware_comes_first_and_is_told_where_to_go_on() {
+        let firmware = Some(program(64));
+        let kernel =
+            LoadedProgram::from_raw_at(vec![0x37; 64], PhysAddr::new(KERNEL_BEHIND_FIRMWARE)).unwrap();
+        let config = MachineConfig { memory_mib: 4, firmware, ..MachineConfig::default() };
+        let machine = Machine::new(config, &kernel).unwrap();
+        let word = |address| machine.ram().read_u64(PhysAddr::new(address)).unwrap();
+        assert_eq!(word(BOOT_ROM.base + 24), DRAM_BASE);
+        assert_eq!(word(BOOT_ROM.base + 40), 0x4942_534f);
+        assert_eq!(word(BOOT_ROM.base + 56), KERNEL_BEHIND_FIRMWARE);
+        assert_eq!(word(KERNEL_BEHIND_FIRMWARE), 0x3737_3737_3737_3737);
+        assert_eq!(word(DRAM_BASE), 0x1313_1313_1313_1313);
+    }
+
+    #[test]
+    fn a_firmware_and_a_kernel_in_one_place_are_refused() {
+        let config = MachineConfig { firmware: Some(program(64)), ..MachineConfig::default() };
+        let error = Machine::new(config, &program(64)).unwrap_err();
+        assert_eq!(error, LoadError::Overlap(DRAM_BASE));
+        assert!(error.to_string().contains("both claim 0x80000000"), "{error}");
     }
 }

@@ -19,6 +19,8 @@ use crate::insn::{Insn, Length, Op};
 
 /// Most symbols that are kept; they only label addresses.
 const SYMBOLS_MAX: usize = 200_000;
+/// Where a raw kernel is put that a firmware starts: as on QEMU's `virt`, one superpage above it.
+pub const KERNEL_BEHIND_FIRMWARE: u64 = DRAM_BASE + (2 << 20);
 /// Bytes that an image may have; more than fits any memory size is refused unread.
 const IMAGE_BYTES_MAX: usize = 1 << 30;
 
@@ -62,6 +64,8 @@ pub enum LoadError {
     Empty,
     /// No segment holds the entry point.
     Entry(u64),
+    /// The firmware and the kernel claim the same memory: an address that both have.
+    Overlap(u64),
     /// The program leaves no room for the device tree.
     NoRoomForDeviceTree,
     /// A board setting that is not possible: what, and what would be.
@@ -90,6 +94,10 @@ impl fmt::Display for LoadError {
             ),
             Self::Empty => f.write_str("nothing in it is to be loaded"),
             Self::Entry(entry) => write!(f, "no loaded segment holds the entry point {entry:#x}"),
+            Self::Overlap(address) => write!(
+                f,
+                "the firmware and the kernel both claim {address:#x} (link the kernel for {KERNEL_BEHIND_FIRMWARE:#x} or above)"
+            ),
             Self::NoRoomForDeviceTree => {
                 f.write_str("the program leaves no room for the device tree (give the machine more memory)")
             }
@@ -247,15 +255,35 @@ impl LoadedProgram {
     /// # Errors
     /// Where it is empty or larger than any memory.
     pub fn from_raw(file: Vec<u8>) -> Result<Self, LoadError> {
+        Self::from_raw_at(file, PhysAddr::new(DRAM_BASE))
+    }
+
+    /// Takes a raw image as it is and puts it at `entry`.
+    ///
+    /// # Errors
+    /// Where it is empty or larger than any memory.
+    pub fn from_raw_at(file: Vec<u8>, entry: PhysAddr) -> Result<Self, LoadError> {
         let size = file.len() as u64;
         match file.len() {
             0 => return Err(LoadError::Empty),
             1..=IMAGE_BYTES_MAX => {}
-            _ => return Err(LoadError::OutsideMemory { start: DRAM_BASE, size, dram_end: u64::MAX }),
+            _ => return Err(LoadError::OutsideMemory { start: entry.get(), size, dram_end: u64::MAX }),
         }
-        let entry = PhysAddr::new(DRAM_BASE);
         let segment = Segment { address: entry, bytes: file, size };
         Ok(Self { entry, segments: vec![segment], tohost: None, symbols: Symbols::default() })
+    }
+
+    /// Checks that no byte belongs to both programs.
+    ///
+    /// # Errors
+    /// Names an address that does.
+    pub fn check_apart(&self, other: &Self) -> Result<(), LoadError> {
+        let pairs = self.segments.iter().flat_map(|a| other.segments.iter().map(move |b| (a, b)));
+        let mut shared = pairs.filter(|(a, b)| a.overlaps(b.address, b.size));
+        match shared.next() {
+            Some((a, b)) => Err(LoadError::Overlap(a.address.max(b.address).get())),
+            None => Ok(()),
+        }
     }
 
     /// Checks that everything fits into `memory` bytes of DRAM.

@@ -4,8 +4,10 @@ use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use faultline_abi::board::DRAM_BASE;
 use faultline_machine::boot::MachineConfig;
 use faultline_machine::drive::Driver;
+use faultline_machine::loader::KERNEL_BEHIND_FIRMWARE;
 use faultline_machine::machine::{Machine, RunEnd};
 use faultline_machine::observer::{Context, Observer};
 use faultline_machine::recorder::Events;
@@ -83,11 +85,13 @@ pub(crate) fn boot(arguments: &BootArguments) -> Result<ExitCode, Failure> {
 }
 
 fn prepare(arguments: &BootArguments) -> Result<Driver, Failure> {
-    let program = files::kernel(&arguments.kernel)?;
+    let firmware = arguments.bios.as_deref().map(|path| files::kernel(path, DRAM_BASE)).transpose()?;
+    let raw_at = if firmware.is_some() { KERNEL_BEHIND_FIRMWARE } else { DRAM_BASE };
+    let program = files::kernel(&arguments.kernel, raw_at)?;
     let disk = arguments.disk.as_deref().map(files::image).transpose()?;
     let (memory_mib, bootargs) = (arguments.memory, arguments.append.clone());
     let virtio = arguments.virtio.into();
-    let config = MachineConfig { memory_mib, bootargs, disk, virtio, ..MachineConfig::default() };
+    let config = MachineConfig { memory_mib, bootargs, disk, virtio, firmware, ..MachineConfig::default() };
     let machine = Machine::new(config, &program).map_err(|error| Failure::file(&arguments.kernel, error))?;
     Ok(Driver::new(machine, &[]))
 }

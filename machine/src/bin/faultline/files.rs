@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use faultline_abi::PhysAddr;
 use faultline_abi::scenario::{Image, Scenario, limits};
 use faultline_machine::loader::{self, LoadError, LoadedProgram};
 use faultline_machine::scenario;
@@ -99,14 +100,15 @@ fn guest_folder(arguments: &ScenarioArguments) -> Result<PathBuf, Failure> {
         .ok_or_else(|| missing(Path::new(GUEST_FOLDER)))
 }
 
-/// Reads a kernel that the user named: an ELF file, or a raw image if it is named or looks like one.
-pub(crate) fn kernel(path: &Path) -> Result<LoadedProgram, Failure> {
+/// Reads a kernel or a firmware that the user named: an ELF file, or a raw image if it is named or
+/// looks like one, which then goes to `raw_at`.
+pub(crate) fn kernel(path: &Path, raw_at: u64) -> Result<LoadedProgram, Failure> {
     let bytes = image(path)?;
     let named =
         |names: &[&str]| path.extension().is_some_and(|name| names.iter().any(|known| name == *known));
     let raw = named(&RAW_EXTENSIONS) || (!named(&["elf"]) && loader::looks_raw(&bytes));
     let program = if raw && !loader::is_elf(&bytes) {
-        LoadedProgram::from_raw(bytes)
+        LoadedProgram::from_raw_at(bytes, PhysAddr::new(raw_at))
     } else {
         LoadedProgram::from_elf(&bytes)
     };

@@ -77,6 +77,10 @@ struct RunArguments {
 struct BootArguments {
     /// The kernel: an ELF file, or a raw image that begins with code (or is named .bin, .img or .raw).
     kernel: PathBuf,
+    /// A first stage that runs in M-mode and starts the kernel, such as OpenSBI's `fw_jump` or
+    /// `fw_dynamic`; a raw kernel is then put at 0x80200000.
+    #[arg(long, value_name = "FILE")]
+    bios: Option<PathBuf>,
     /// A disk for the first virtio slot. The file itself is never written.
     #[arg(long, value_name = "IMG")]
     disk: Option<PathBuf>,

@@ -241,8 +241,11 @@ impl VirtioSlot {
         self.handshake.status = value;
     }
 
+    /// Legacy drivers name their page size once, before they reset the device: it stays.
     fn reset(&mut self) {
+        let page_size = self.handshake.legacy.page_size;
         self.handshake = Handshake::default();
+        self.handshake.legacy.page_size = page_size;
         self.queue = Queue::default();
         self.interrupt_status = 0;
     }

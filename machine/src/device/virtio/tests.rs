@@ -476,11 +476,11 @@ fn impossible_ranges_of_zeros_are_refused() {
 fn legacy() -> Bench {
     let mut bench = Bench::new();
     bench.slot.set_transport(Transport::Legacy);
+    bench.store(register::LEGACY_PAGE_SIZE, 4096);
     bench.store(register::STATUS, 0);
     bench.submitted = 0;
     bench.put(BASE, &[0; 0x3000]);
     bench.store(register::STATUS, 3);
-    bench.store(register::LEGACY_PAGE_SIZE, 4096);
     bench.store(register::QUEUE_SEL, 0);
     bench.store(register::QUEUE_NUM, SIZE.into());
     bench.store(register::LEGACY_QUEUE_ALIGN, 4096);
