@@ -1,0 +1,159 @@
+//! A browser with the page in it, driven through WebDriver.
+
+mod driver;
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use fantoccini::Locator;
+use serde_json::{Value, json};
+
+pub(crate) use driver::Browser;
+
+/// How long the page may take to get somewhere.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where the page is served, and what to compare it with.
+pub(crate) struct Bench {
+    /// The page's address.
+    pub(crate) url: String,
+    /// The native command.
+    pub(crate) faultline: std::path::PathBuf,
+}
+
+impl Bench {
+    /// The bench that the environment describes; `None`, said loudly, where it describes none and
+    /// nobody asks for one.
+    fn find() -> Option<Self> {
+        let get = std::env::var_os;
+        let found = (get("FAULTLINE_URL"), get("FAULTLINE_BIN"), get("CHROMEDRIVER"), get("CHROMIUM"));
+        let (Some(url), Some(faultline), Some(_), Some(_)) = found else {
+            assert!(get("CI").is_none(), "no browser bench; run `cargo xtask test web`");
+            eprintln!("SKIPPED: no browser bench in the environment; run `cargo xtask test web`");
+            return None;
+        };
+        Some(Self { url: url.into_string().expect("an address is text"), faultline: faultline.into() })
+    }
+}
+
+/// Runs a test on the page, in a browser of its own; whatever the page logs as an error fails it.
+pub(crate) fn on_the_page<F, Done>(test: F)
+where
+    F: FnOnce(Page, Bench) -> Done,
+    Done: Future<Output = Page>,
+{
+    let Some(bench) = Bench::find() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let browser = Browser::start().await;
+        let page = Page { browser, url: bench.url.clone(), expected_errors: false };
+        let page = test(page, bench).await;
+        let complaints = page.browser.complaints().await;
+        assert!(page.expected_errors || complaints.is_empty(), "the browser complains: {complaints:#?}");
+        page.browser.stop().await;
+    });
+}
+
+/// The page.
+pub(crate) struct Page {
+    pub(crate) browser: Browser,
+    url: String,
+    /// Whether the test makes the browser complain.
+    pub(crate) expected_errors: bool,
+}
+
+impl Page {
+    /// Loads the page and waits for its first page fault.
+    pub(crate) async fn open(&self) {
+        self.load().await;
+        self.until("the first page fault", "!!document.querySelector('#check')").await;
+    }
+
+    /// Loads the page.
+    pub(crate) async fn load(&self) {
+        self.browser.client.goto(&self.url).await.expect("the page loads");
+    }
+
+    /// The value of an expression in the page.
+    pub(crate) async fn eval(&self, expression: &str) -> Value {
+        let script = format!("return {expression}");
+        self.browser
+            .client
+            .execute(&script, Vec::new())
+            .await
+            .unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    /// The text of an element; empty where there is none.
+    pub(crate) async fn text(&self, css: &str) -> String {
+        let value = self.eval(&format!("document.querySelector({})?.textContent ?? ''", json!(css))).await;
+        value.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until an expression holds.
+    pub(crate) async fn until(&self, what: &str, expression: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.eval(&format!("!!({expression})")).await != json!(true) {
+            if Instant::now() > deadline {
+                let text = self.eval("document.body.innerText").await;
+                panic!("waited in vain for {what}; the page shows: {text}");
+            }
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    }
+
+    /// Does something that moves the machine, and waits until it has arrived.
+    pub(crate) async fn moved(&self, action: impl Future<Output = ()>) {
+        let before = self.text("#position").await;
+        action.await;
+        self.until(
+            "another position",
+            &format!("document.querySelector('#position').textContent !== {}", json!(before)),
+        )
+        .await;
+    }
+
+    /// Presses an element as a mouse does.
+    pub(crate) async fn click(&self, css: &str) {
+        let element =
+            self.browser.client.find(Locator::Css(css)).await.unwrap_or_else(|_| panic!("no {css}"));
+        element.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
+    }
+
+    /// Presses a button and waits until the machine has arrived.
+    pub(crate) async fn press(&self, id: &str) {
+        self.moved(self.click(&format!("#{id}"))).await;
+    }
+
+    /// Types a key and waits until the machine has arrived.
+    pub(crate) async fn key(&self, key: &str) {
+        self.moved(self.browser.key(key)).await;
+    }
+
+    /// Chooses an option of a list.
+    pub(crate) async fn choose(&self, id: &str, option: usize) {
+        let list = self.browser.client.find(Locator::Id(id)).await.unwrap_or_else(|_| panic!("no #{id}"));
+        list.select_by_index(option).await.unwrap_or_else(|error| panic!("#{id}: {error}"));
+    }
+
+    /// What the panes show, for comparing two visits to the same place: every element with its
+    /// attributes in alphabetical order, and every text.
+    pub(crate) async fn panes(&self) -> Value {
+        const FORM: &str = "(function form(node) {
+            if (node.nodeType !== 1) return node.textContent;
+            const attributes = [...node.attributes].map(a => `${a.name}=${a.value}`).sort();
+            return `<${node.tagName} ${attributes.join(' ')}>${[...node.childNodes].map(form).join('')}`;
+        })(document.getElementById(id))";
+        let ids =
+            ["now", "fault-card", "address-space", "page-table", "frames", "console", "processes", "events"];
+        self.eval(&format!("{}.map(id => {FORM})", json!(ids))).await
+    }
+}
+
+/// Compares what [`Page::panes`] gave on two visits; shows where they part.
+pub(crate) fn assert_same(now: &Value, before: &Value) {
+    let (now, before) = (now.to_string(), before.to_string());
+    let same = now.bytes().zip(before.bytes()).take_while(|(a, b)| a == b).count();
+    let around = |text: &str| -> String { text.chars().skip(same.saturating_sub(150)).take(300).collect() };
+    assert!(now == before, "the panes differ:\nnow:    {}\nbefore: {}", around(&now), around(&before));
+}
