@@ -1,27 +1,61 @@
 //! Unit and integration tests on the host.
 
-use std::process::Command;
+use std::{fs, path::Path, process::Command};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{Outcome, results};
-use crate::{guest, toolchain, workspace};
+use crate::{guest, packages, toolchain, ui, workspace};
+
+/// A file of each firmware that the machine's tests boot, by the Debian package that has it.
+const FIRMWARE: [(&str, &str); 2] = [
+    ("opensbi", "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"),
+    ("u-boot-qemu", "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin"),
+];
+
+/// The test file of the page that needs a browser; it is a suite of its own.
+const BROWSER: &str = "browser";
 
 pub(super) fn run() -> Result<Outcome> {
     let images = guest::build()?;
+    if let Err(Outcome::Skipped(reason)) = super::needed(firmware())? {
+        ui::warn(&format!("the tests that boot a firmware are SKIPPED: {reason}"));
+    }
     let mut count = results::Count::default();
-    let suites: [&[&str]; 3] = [
-        &["--workspace", "--exclude", "xtask", "--exclude", "faultline-web"],
-        // The page's tests in a browser are a suite of their own.
-        &["--package", "faultline-web", "--lib", "--bins"],
-        // In its own profile, in which it is built already.
-        &["--package", "xtask", "--profile", "xtask"],
-    ];
-    for arguments in suites {
+    for arguments in [rest(), page()?, xtask()] {
         let mut cargo = Command::new(toolchain::host_cargo());
         cargo.args(["test", "--no-fail-fast"]).args(arguments).current_dir(workspace::root());
         cargo.env("FAULTLINE_GUEST", &images).env("FAULTLINE_REQUIRE_GUEST", "1");
         count += results::of_cargo_test(&mut cargo)?;
     }
     Ok(Outcome::Ran(count))
+}
+
+fn rest() -> Vec<String> {
+    ["--workspace", "--exclude", "xtask", "--exclude", "faultline-web"].map(str::to_owned).into()
+}
+
+/// All of the page's tests but those in a browser.
+fn page() -> Result<Vec<String>> {
+    let mut arguments = ["--package", "faultline-web", "--lib", "--bins"].map(str::to_owned).to_vec();
+    let folder = workspace::root().join("web/tests");
+    for entry in fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))? {
+        let file = entry?.path();
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if file.is_file() && name != BROWSER {
+            arguments.extend(["--test".to_owned(), name]);
+        }
+    }
+    Ok(arguments)
+}
+
+/// In its own profile, in which it is built already.
+fn xtask() -> Vec<String> {
+    ["--package", "xtask", "--profile", "xtask"].map(str::to_owned).into()
+}
+
+fn firmware() -> Result<()> {
+    let missing = FIRMWARE.iter().filter(|(_, file)| !Path::new(file).exists());
+    let missing: Vec<&str> = missing.map(|(package, _)| *package).collect();
+    if missing.is_empty() { Ok(()) } else { packages::install(&missing, "booting firmware in the tests") }
 }
