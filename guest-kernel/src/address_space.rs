@@ -23,6 +23,16 @@ pub struct AddressSpace {
     pub(crate) pid: Pid,
     pub(crate) areas: Areas,
     pub(crate) table: PageTable,
+    state: State,
+}
+
+/// Whether the areas were reported.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The space is being made: nobody knows of it, and if that fails nobody will.
+    Building,
+    /// It belongs to its process.
+    Announced,
 }
 
 impl AddressSpace {
@@ -31,12 +41,12 @@ impl AddressSpace {
     ///
     /// # Errors
     /// Where memory is used up.
-    pub fn new(pool: &FramePool, pid: Pid, trampoline: Ppn) -> Result<Self, MapError> {
+    pub(crate) fn new(pool: &FramePool, pid: Pid, trampoline: Ppn) -> Result<Self, MapError> {
         let mut table = PageTable::new(pool, pid)?;
         table.map_kernel_page(TRAMPOLINE, trampoline, PteFlags::R | PteFlags::X)?;
         let trapframe = pool.allocate(pid, FrameKind::Trapframe).ok_or(MapError::OutOfFrames)?;
         table.map(TRAPFRAME, trapframe, PteFlags::R | PteFlags::W)?;
-        let mut space = Self { pid, areas: Areas::default(), table };
+        let mut space = Self { pid, areas: Areas::default(), table, state: State::Building };
         space.add_page(AreaKind::Trapframe, TRAPFRAME, Prot::R | Prot::W);
         space.add_page(AreaKind::Trampoline, TRAMPOLINE, Prot::R | Prot::X);
         Ok(space)
@@ -69,27 +79,45 @@ impl AddressSpace {
         self.table.page_mut(TRAPFRAME).expect("every space has a trapframe of its own")
     }
 
-    /// Adds an area, and says so.
+    /// Adds an area, and says so if the space is known.
     pub(crate) fn add_area(&mut self, area: Area) {
+        self.report(AreaOp::Mapped, &area);
         self.areas.insert(area);
-        report(self.pid, AreaOp::Mapped, &area);
+    }
+
+    /// Reports that `area` came, went or changed, if the space is known.
+    pub(crate) fn report(&self, op: AreaOp, area: &Area) {
+        if self.state == State::Announced {
+            report(self.pid, op, area);
+        }
+    }
+
+    /// Reports all areas: first the kernel's pages at the top, then the program's from the bottom.
+    pub(crate) fn announce(&mut self) {
+        self.state = State::Announced;
+        let (kernel, program) = (TRAPFRAME.., ..TRAPFRAME);
+        let all = self.areas.iter();
+        let ordered = all.clone().filter(|area| kernel.contains(&area.start));
+        for area in ordered.chain(all.filter(|area| program.contains(&area.start))) {
+            report(self.pid, AreaOp::Mapped, area);
+        }
     }
 
     fn add_page(&mut self, kind: AreaKind, start: VirtAddr, prot: Prot) {
-        self.add_area(Area { kind, start, end: start.wrapping_add(PAGE_SIZE), prot });
+        self.add_area(Area::zeros(kind, start, start.wrapping_add(PAGE_SIZE), prot));
     }
 }
 
 impl Drop for AddressSpace {
     fn drop(&mut self) {
         for area in self.areas.iter() {
-            report(self.pid, AreaOp::Unmapped, area);
+            self.report(AreaOp::Unmapped, area);
         }
     }
 }
 
 /// Reports that `area` of process `pid` came, went or changed.
-pub(crate) fn report(pid: Pid, op: AreaOp, area: &Area) {
+fn report(pid: Pid, op: AreaOp, area: &Area) {
     trace::emit(TraceEvent::Area {
         op,
         pid: pid.number(),

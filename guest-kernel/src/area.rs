@@ -3,16 +3,25 @@
 //! The page table says what *is* mapped; the areas say what *may* be. A page fault is the moment
 //! when the two are compared.
 
-use alloc::vec::Vec;
+use alloc::{rc::Rc, vec::Vec};
+use core::{fmt, ops::Range};
 
 use bitflags::bitflags;
 use faultline_abi::{
-    VirtAddr, board,
+    PAGE_SIZE, VirtAddr, board,
     sv39::{Access, PteFlags},
     trace::AreaKind,
 };
 
-use crate::memlayout::{MAXVA, USER_BOTTOM};
+use crate::{
+    file::FileRef,
+    frame::PageName,
+    memlayout::{MAXVA, USER_BOTTOM, USER_TOP},
+    shared_memory::SharedMemory,
+};
+
+/// Areas that one address space may have: a program cannot fill the kernel's heap with them.
+pub const AREAS_MAX: usize = 64;
 
 bitflags! {
     /// What a program may do with an area; the bits are those of the area event.
@@ -46,8 +55,70 @@ impl Prot {
     }
 }
 
-/// One stretch of addresses.
+/// Who sees what is written to a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// Only the writer: it gets a copy of its own first.
+    Private,
+    /// Everybody who maps it.
+    Shared,
+}
+
+/// Where the bytes of a page come from that nobody has written to yet.
+#[derive(Clone)]
+pub enum Backing {
+    /// From nowhere: they are zero.
+    Zeros,
+    /// From a file.
+    File(FilePart),
+    /// From memory that several processes map.
+    Memory {
+        /// The memory.
+        memory: Rc<SharedMemory>,
+        /// The number of its page at the start of the area.
+        first: u64,
+    },
+}
+
+/// A stretch of a file.
+#[derive(Clone)]
+pub struct FilePart {
+    /// The file.
+    pub file: FileRef,
+    /// Where in the file the area begins.
+    pub offset: u64,
+    /// Bytes that come from the file, zeros after that; `None`: as many as the file has.
+    pub length: Option<u64>,
+}
+
+impl FilePart {
+    /// The page of the file `distance` bytes into the area; `None` beyond what comes from the file.
+    #[must_use]
+    pub fn page(&self, distance: u64) -> Option<PageName> {
+        let offset = self.offset.checked_add(distance)?;
+        let length = match self.length {
+            Some(length) => length.saturating_sub(distance).min(PAGE_SIZE),
+            None if offset < self.file.size() => PAGE_SIZE,
+            None => 0,
+        };
+        (length > 0).then(|| PageName { file: self.file.id(), offset, length })
+    }
+}
+
+impl fmt::Debug for Backing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zeros => f.write_str("Zeros"),
+            Self::File(part) => {
+                write!(f, "File({:?}, {:#x}, {:?})", part.file.id(), part.offset, part.length)
+            }
+            Self::Memory { first, .. } => write!(f, "Memory({first})"),
+        }
+    }
+}
+
+/// One stretch of addresses.
+#[derive(Clone, Debug)]
 pub struct Area {
     /// What it is for.
     pub kind: AreaKind,
@@ -57,9 +128,62 @@ pub struct Area {
     pub end: VirtAddr,
     /// What the program may do with it.
     pub prot: Prot,
+    /// Who sees what is written.
+    pub sharing: Sharing,
+    /// Where untouched pages come from.
+    pub backing: Backing,
 }
 
 impl Area {
+    /// A private area that begins as zeros.
+    #[must_use]
+    pub const fn zeros(kind: AreaKind, start: VirtAddr, end: VirtAddr, prot: Prot) -> Self {
+        Self { kind, start, end, prot, sharing: Sharing::Private, backing: Backing::Zeros }
+    }
+
+    /// All its pages.
+    #[must_use]
+    pub fn pages(&self) -> Range<VirtAddr> {
+        self.start..self.page_end()
+    }
+
+    /// The page of a file that belongs at the page of `va`; `None` where zeros do.
+    #[must_use]
+    pub fn file_page(&self, va: VirtAddr) -> Option<PageName> {
+        match &self.backing {
+            Backing::File(part) => part.page(self.distance(va)),
+            Backing::Zeros | Backing::Memory { .. } => None,
+        }
+    }
+
+    /// Where the page of `va` begins, counted from the start of the area.
+    fn distance(&self, va: VirtAddr) -> u64 {
+        va.page_down().get().saturating_sub(self.start.get())
+    }
+
+    /// The number of the page of `va` in the shared memory behind the area.
+    #[must_use]
+    pub fn memory_page(&self, va: VirtAddr) -> Option<(&Rc<SharedMemory>, u64)> {
+        match &self.backing {
+            Backing::Memory { memory, first } => Some((memory, first + self.distance(va) / PAGE_SIZE)),
+            Backing::Zeros | Backing::File(_) => None,
+        }
+    }
+
+    /// Cuts the area in two at `at`, a page of it but the first; the upper part.
+    fn split_off(&mut self, at: VirtAddr) -> Self {
+        let mut upper = self.clone();
+        let distance = self.distance(at);
+        match &mut upper.backing {
+            Backing::Zeros => {}
+            Backing::File(part) => part.offset += distance,
+            Backing::Memory { first, .. } => *first += distance / PAGE_SIZE,
+        }
+        upper.start = at;
+        self.end = at;
+        upper
+    }
+
     /// One beyond the last page.
     #[must_use]
     pub fn page_end(&self) -> VirtAddr {
@@ -81,7 +205,7 @@ impl Area {
 }
 
 /// Where an address lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Place {
     /// In an area.
     Area(Area),
@@ -108,7 +232,7 @@ impl Areas {
     }
 
     /// All areas, lowest first.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Area> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Area> + Clone {
         self.0.iter()
     }
 
@@ -123,11 +247,64 @@ impl Areas {
         self.0.iter_mut().find(|area| area.kind == AreaKind::Heap)
     }
 
+    /// How many areas there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The area that `va` lies in.
+    #[must_use]
+    pub fn at(&self, va: VirtAddr) -> Option<&Area> {
+        self.0.iter().find(|area| area.contains(va))
+    }
+
+    /// Whether no area has a page in `pages`.
+    #[must_use]
+    pub fn are_free(&self, pages: &Range<VirtAddr>) -> bool {
+        self.0.iter().all(|area| area.page_end() <= pages.start || pages.end <= area.start)
+    }
+
+    /// Where `length` bytes (whole pages) may be mapped: as high as possible.
+    #[must_use]
+    pub fn highest_gap(&self, length: u64) -> Option<VirtAddr> {
+        let mut top = USER_TOP;
+        for area in self.0.iter().rev().filter(|area| area.start < USER_TOP) {
+            if top.get().saturating_sub(area.page_end().get()) >= length {
+                break;
+            }
+            top = area.start;
+        }
+        let start = top.get().checked_sub(length).map(VirtAddr::new)?;
+        self.are_free(&(start..top)).then_some(start).filter(|&start| start >= USER_BOTTOM)
+    }
+
+    /// Where the area above `va` begins, or user memory ends.
+    #[must_use]
+    pub fn limit_above(&self, va: VirtAddr) -> VirtAddr {
+        let above = self.0.iter().map(|area| area.start).find(|&start| start > va);
+        above.map_or(USER_TOP, |start| start.min(USER_TOP))
+    }
+
+    /// Cuts areas so that none reaches across `at`; the parts where one did, lower and upper.
+    pub(crate) fn cut(&mut self, at: VirtAddr) -> Option<(&Area, &Area)> {
+        let index = self.0.iter().position(|area| area.start < at && at < area.page_end())?;
+        let upper = self.0[index].split_off(at);
+        self.0.insert(index + 1, upper);
+        Some((&self.0[index], &self.0[index + 1]))
+    }
+
+    /// Takes out the areas that lie in `pages`, which cut no area.
+    pub(crate) fn remove(&mut self, pages: &Range<VirtAddr>) -> Vec<Area> {
+        let inside = |area: &Area| pages.start <= area.start && area.page_end() <= pages.end;
+        self.0.extract_if(.., |area| inside(area)).collect()
+    }
+
     /// Where `va` lies, or why it is in no area.
     #[must_use]
     pub fn place(&self, va: VirtAddr) -> Place {
-        if let Some(area) = self.0.iter().find(|area| area.contains(va)) {
-            return Place::Area(*area);
+        if let Some(area) = self.at(va) {
+            return Place::Area(area.clone());
         }
         match va {
             va if va < USER_BOTTOM => Place::Null,
@@ -150,7 +327,7 @@ mod tests {
     use super::*;
 
     fn area(kind: AreaKind, start: u64, end: u64) -> Area {
-        Area { kind, start: VirtAddr::new(start), end: VirtAddr::new(end), prot: Prot::R }
+        Area::zeros(kind, VirtAddr::new(start), VirtAddr::new(end), Prot::R)
     }
 
     fn areas() -> Areas {
@@ -173,26 +350,47 @@ mod tests {
         let areas = areas();
         let kind = |va| match areas.place(VirtAddr::new(va)) {
             Place::Area(area) => Ok(area.kind),
-            other => Err(other),
+            other => Err(std::format!("{other:?}")),
         };
         let table = [
-            (0, Err(Place::Null)),
-            (0xfff, Err(Place::Null)),
+            (0, Err("Null")),
+            (0xfff, Err("Null")),
             (0x1000, Ok(AreaKind::Text)),
             (0x1fff, Ok(AreaKind::Text)),
-            (0x2000, Err(Place::Gap)),
+            (0x2000, Err("Gap")),
             (0x7fff, Ok(AreaKind::Stack)),
             (0x8000, Ok(AreaKind::Heap)),
             // The last page of the heap counts whole, so that lazy and eager heaps behave alike.
             (0x9fff, Ok(AreaKind::Heap)),
-            (0xa000, Err(Place::BeyondHeap)),
-            (0x8000_0000, Err(Place::Kernel)),
-            (MAXVA, Err(Place::Kernel)),
-            (u64::MAX, Err(Place::Kernel)),
+            (0xa000, Err("BeyondHeap")),
+            (0x8000_0000, Err("Kernel")),
+            (MAXVA, Err("Kernel")),
+            (u64::MAX, Err("Kernel")),
         ];
         for (va, place) in table {
-            assert_eq!(kind(va), place, "{va:#x}");
+            assert_eq!(kind(va), place.map_err(Into::into), "{va:#x}");
         }
+    }
+
+    #[test]
+    fn gaps_are_found_from_the_top() {
+        let mut areas = areas();
+        let top = areas.highest_gap(0x3000).unwrap();
+        assert_eq!(top.get(), USER_TOP.get() - 0x3000);
+        areas.insert(area(AreaKind::Mmap, USER_TOP.get() - 0x1000, USER_TOP.get()));
+        assert_eq!(areas.highest_gap(0x3000).unwrap().get(), USER_TOP.get() - 0x4000);
+        assert!(areas.highest_gap(USER_TOP.get()).is_none());
+        assert_eq!(areas.limit_above(VirtAddr::new(0x8000)).get(), USER_TOP.get() - 0x1000);
+    }
+
+    #[test]
+    fn a_cut_area_is_two_areas_with_the_same_pages() {
+        let mut areas = areas();
+        assert!(areas.cut(VirtAddr::new(0x6000)).is_none(), "an area begins there");
+        let (lower, upper) = areas.cut(VirtAddr::new(0x7000)).unwrap();
+        assert_eq!((lower.end.get(), upper.start.get(), upper.end.get()), (0x7000, 0x7000, 0x8000));
+        let taken = areas.remove(&(VirtAddr::new(0x7000)..VirtAddr::new(0x8000)));
+        assert_eq!((taken.len(), areas.count()), (1, 3));
     }
 
     #[test]

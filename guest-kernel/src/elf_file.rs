@@ -16,8 +16,8 @@ use faultline_abi::VirtAddr;
 
 use crate::{
     area::Prot,
+    file::{File, IoError},
     memlayout::{USER_BOTTOM, USER_TOP},
-    program_file::{ProgramFile, ReadError},
 };
 
 /// Bytes of an ELF64 file header.
@@ -80,8 +80,8 @@ impl fmt::Display for ElfError {
     }
 }
 
-impl From<ReadError> for ElfError {
-    fn from(_: ReadError) -> Self {
+impl From<IoError> for ElfError {
+    fn from(_: IoError) -> Self {
         Self::CutOff
     }
 }
@@ -91,7 +91,7 @@ impl Program {
     ///
     /// # Errors
     /// See [`ElfError`].
-    pub fn read(file: &mut impl ProgramFile) -> Result<Self, ElfError> {
+    pub fn read(file: &dyn File) -> Result<Self, ElfError> {
         let header = read_header(file)?;
         let mut segments = Vec::new();
         for program_header in read_program_headers(file, &header)? {
@@ -164,7 +164,7 @@ fn protection(flags: u32) -> Result<Prot, ElfError> {
     Ok(prot)
 }
 
-fn read_header(file: &mut impl ProgramFile) -> Result<FileHeader<LittleEndian>, ElfError> {
+fn read_header(file: &dyn File) -> Result<FileHeader<LittleEndian>, ElfError> {
     let mut bytes = [0; HEADER_SIZE];
     if file.size() < HEADER_SIZE as u64 {
         return Err(ElfError::NotElf);
@@ -181,7 +181,7 @@ fn read_header(file: &mut impl ProgramFile) -> Result<FileHeader<LittleEndian>, 
 }
 
 fn read_program_headers(
-    file: &mut impl ProgramFile,
+    file: &dyn File,
     header: &FileHeader<LittleEndian>,
 ) -> Result<Vec<ProgramHeader>, ElfError> {
     if header.e_phentsize != PROGRAM_HEADER_SIZE {
@@ -240,7 +240,7 @@ pub(crate) mod tests {
     }
 
     fn read(bytes: &[u8]) -> Result<Program, ElfError> {
-        Program::read(&mut &*bytes)
+        Program::read(&crate::testing::MemoryFile::new(bytes))
     }
 
     #[test]

@@ -14,10 +14,11 @@ use faultline_abi::{
 };
 
 use crate::{
-    address_space::AddressSpace,
     apply::Resolved,
-    area::Place,
-    plan::{Reason, plan},
+    area::{Area, Backing, Place},
+    memory::{Memory, SpaceId},
+    plan::{Reason, Sight, Source, plan},
+    shared_memory::Kept,
     trace,
 };
 
@@ -30,43 +31,76 @@ pub enum Toucher {
     Kernel,
 }
 
-impl AddressSpace {
+impl Memory {
     /// Resolves the page fault that `access` to `va` raised.
     ///
     /// # Errors
-    /// Why the access is refused; then nothing has changed.
-    pub fn fault(&mut self, va: VirtAddr, access: Access, toucher: Toucher) -> Result<(), Reason> {
-        let place = self.areas.place(va);
-        let plan = plan(place, self.table.walk(va), access);
-        let area = if let Place::Area(area) = place { Some(area.kind) } else { None };
-        let pid = self.pid.number();
-        trace::emit(TraceEvent::Fault { pid, va: va.get(), access, class: plan.class(), area });
-        let result = self.apply(va, plan);
-        self.report(va, &result, toucher);
+    /// Why the access is refused; then the page is as before.
+    pub fn fault(
+        &mut self,
+        id: SpaceId,
+        va: VirtAddr,
+        access: Access,
+        toucher: Toucher,
+    ) -> Result<(), Reason> {
+        let sight = self.look(id, va);
+        let plan = plan(&sight, access, self.options.zero);
+        let area = if let Place::Area(area) = &sight.place { Some(area.kind) } else { None };
+        let pid = self.space(id).pid.number();
+        trace::emit(TraceEvent::Fault { pid, va: va.get(), access, class: plan.class, area });
+        self.counters.faults += 1;
+        let result = self.apply(id, va, plan.action);
+        self.report(id, va, &result, toucher);
         result.map(|_| ())
     }
 
-    fn report(&self, va: VirtAddr, result: &Result<Resolved, Reason>, toucher: Toucher) {
+    /// What is to be seen at `va`.
+    pub(crate) fn look(&self, id: SpaceId, va: VirtAddr) -> Sight {
+        let space = self.space(id);
+        let pte = space.table.walk(va);
+        let refs = if pte.is_leaf() { self.frames.refs(pte.ppn()) } else { 0 };
+        let place = space.areas.place(va);
+        let source = if let Place::Area(area) = &place { source(area, va) } else { Source::Zeros };
+        Sight { place, pte, refs, source }
+    }
+
+    fn report(&self, id: SpaceId, va: VirtAddr, result: &Result<Resolved, Reason>, toucher: Toucher) {
+        let space = self.space(id);
         let (how, pte) = match (result, toucher) {
             (Ok(resolved), _) => (resolved.how, resolved.pte),
-            (Err(_), Toucher::Program) => (Resolution::Killed, self.table.walk(va)),
-            (Err(_), Toucher::Kernel) => (Resolution::Refused, self.table.walk(va)),
+            (Err(_), Toucher::Program) => (Resolution::Killed, space.table.walk(va)),
+            (Err(_), Toucher::Kernel) => (Resolution::Refused, space.table.walk(va)),
         };
         let frame = if result.is_ok() { pte.ppn().base().get() } else { 0 };
-        let (pid, va) = (self.pid.number(), va.get());
+        let (pid, va) = (space.pid.number(), va.get());
         trace::emit(TraceEvent::Resolved { pid, va, how, frame, pte: pte.raw() });
+    }
+}
+
+/// Where the page of `va` in `area` comes from.
+fn source(area: &Area, va: VirtAddr) -> Source {
+    if let Some((memory, number)) = area.memory_page(va) {
+        let in_swap = memory.look(number, |kept| matches!(kept, Some(Kept::Slot(_))));
+        return if in_swap { Source::MemoryInSwap } else { Source::Memory };
+    }
+    match (&area.backing, area.file_page(va)) {
+        (Backing::File(_), Some(_)) => Source::File,
+        (Backing::File(part), None) if part.length.is_none() => Source::PastEnd,
+        _ => Source::Zeros,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use faultline_abi::trace::{AreaKind, FaultClass};
+    use faultline_abi::{
+        sv39::PteFlags,
+        trace::{AreaKind, FaultClass},
+    };
 
     use super::*;
     use crate::{
         arch::take_events,
-        sbrk::SbrkPolicy,
-        testing::{check, pool, space},
+        testing::{check, frames_of_a_program, memory, space},
     };
 
     fn events_of(fault: impl FnOnce()) -> std::vec::Vec<TraceEvent> {
@@ -77,12 +111,11 @@ mod tests {
 
     #[test]
     fn a_lazy_fault_is_told_as_classified_frame_taken_resolved() {
-        let pool = pool(64);
-        let mut space = space(&pool);
-        let heap = space.sbrk(4096, SbrkPolicy::Lazy).unwrap();
-        let va = heap.wrapping_add(0x123);
-        let events = events_of(|| space.fault(va, Access::Store, Toucher::Program).unwrap());
-        let pte = space.table().walk(va);
+        let mut memory = memory(64);
+        let id = space(&mut memory);
+        let va = memory.sbrk(id, 4096).unwrap().wrapping_add(0x123);
+        let events = events_of(|| memory.fault(id, va, Access::Store, Toucher::Program).unwrap());
+        let pte = memory.space(id).table().walk(va);
         let (pid, va) = (1, va.get());
         let [classified, _table_or_frame, .., resolved] = &events[..] else { panic!("{events:?}") };
         let area = Some(AreaKind::Heap);
@@ -95,20 +128,28 @@ mod tests {
 
     #[test]
     fn without_a_frame_the_program_is_killed_and_nothing_changes() {
-        let enough = pool(64);
-        let used = enough.count() - {
-            let _space = space(&enough);
-            enough.free_count()
-        };
-        let pool = pool(u32::try_from(used).unwrap());
-        let mut space = space(&pool);
-        let heap = space.sbrk(4096, SbrkPolicy::Lazy).unwrap();
+        // Every page of the program is written, so that none can be dropped.
+        let mut memory = memory(frames_of_a_program());
+        let id = space(&mut memory);
+        for area in memory.space(id).areas().clone().iter() {
+            let mut va = area.start;
+            while va < area.end {
+                let table = &mut memory.space_mut(id).table;
+                table.set_flags(va, table.walk(va).flags() | PteFlags::D);
+                va = va.wrapping_add(4096);
+            }
+        }
+        let text = VirtAddr::new(0x1000);
+        let _pin = memory.frames().pin(memory.space(id).table().mapped(text).unwrap());
+        let heap = memory.sbrk(id, 4096).unwrap();
         let mut result = Ok(());
-        let events = events_of(|| result = space.fault(heap, Access::Load, Toucher::Program));
+        let events = events_of(|| result = memory.fault(id, heap, Access::Load, Toucher::Program));
         assert_eq!(result, Err(Reason::OutOfMemory));
+        let told: std::vec::Vec<_> =
+            events.iter().filter(|event| !matches!(event, TraceEvent::Hand { .. })).collect();
         assert!(
             matches!(
-                events[..],
+                told[..],
                 [
                     TraceEvent::Fault { class: FaultClass::Lazy, .. },
                     TraceEvent::Resolved { how: Resolution::Killed, frame: 0, pte: 0, .. },
@@ -116,20 +157,19 @@ mod tests {
             ),
             "{events:?}"
         );
-        check(&pool, &[&space]);
+        check(&memory);
     }
 
     #[test]
     fn an_entry_without_a_and_d_gets_them_where_hardware_leaves_it_to_software() {
-        use faultline_abi::sv39::PteFlags;
-        let pool = pool(64);
-        let mut space = space(&pool);
+        let mut memory = memory(64);
+        let id = space(&mut memory);
         let data = VirtAddr::new(0x2000);
-        let flags = |space: &AddressSpace| space.table().walk(data).flags() & (PteFlags::A | PteFlags::D);
-        assert_eq!(flags(&space), PteFlags::empty());
-        space.fault(data, Access::Load, Toucher::Program).unwrap();
-        assert_eq!(flags(&space), PteFlags::A);
-        space.fault(data, Access::Store, Toucher::Program).unwrap();
-        assert_eq!(flags(&space), PteFlags::A | PteFlags::D);
+        let flags = |memory: &Memory| memory.space(id).table.walk(data).flags() & (PteFlags::A | PteFlags::D);
+        assert_eq!(flags(&memory), PteFlags::empty());
+        memory.fault(id, data, Access::Load, Toucher::Program).unwrap();
+        assert_eq!(flags(&memory), PteFlags::A);
+        memory.fault(id, data, Access::Store, Toucher::Program).unwrap();
+        assert_eq!(flags(&memory), PteFlags::A | PteFlags::D);
     }
 }

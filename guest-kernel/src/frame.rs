@@ -7,16 +7,19 @@
 //!
 //! Invariant: the count of a frame is the number of handles plus the number of entries that own one;
 //! a frame on the free list has count 0.
+//!
+//! A frame that holds a page of a file as the disk has it bears that page's name, so that the next
+//! process that wants the page finds it. The name counts nothing: it goes with the last holder.
 
-use alloc::{rc::Rc, vec, vec::Vec};
+use alloc::{collections::BTreeMap, rc::Rc, vec, vec::Vec};
 use core::{cell::RefCell, mem::ManuallyDrop, ptr, ptr::NonNull};
 
 use faultline_abi::{
-    PAGE_SIZE, Ppn,
+    PAGE_SIZE, Ppn, Vpn,
     trace::{FrameKind, FrameOp, TraceEvent},
 };
 
-use crate::{pid::Pid, trace};
+use crate::{file::FileId, pid::Pid, swap::SwapMap, trace};
 
 /// Bytes of a frame, as an index.
 pub const PAGE_BYTES: usize = 1 << faultline_abi::addr::PAGE_SHIFT;
@@ -38,6 +41,7 @@ struct Inner {
     /// Where the kernel sees the first frame; the others follow.
     window: NonNull<Page>,
     state: RefCell<State>,
+    swap: SwapMap,
 }
 
 struct State {
@@ -45,12 +49,44 @@ struct State {
     slots: Vec<Slot>,
     /// Frames with count 0, the next one to hand out last.
     free: Vec<u32>,
+    /// Frames that hold a page of a file, by its name.
+    named: BTreeMap<PageName, u32>,
+    /// The names again, by frame.
+    names: BTreeMap<u32, PageName>,
+    /// Allocations so far: the age of a frame is told by it.
+    allocations: u32,
+}
+
+/// A page of a file as the disk has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PageName {
+    /// The file.
+    pub file: FileId,
+    /// Where the page begins in it.
+    pub offset: u64,
+    /// Bytes that come from the file; the rest is zero. A whole page where the file decides.
+    pub length: u64,
 }
 
 #[derive(Clone, Copy)]
 struct Slot {
     refs: u32,
     kind: FrameKind,
+    /// How many [`Pin`]s hold it.
+    pins: u16,
+    history: History,
+}
+
+/// What replacement policies know about a frame, besides the accessed bits of its entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Its place in the order of allocation.
+    pub born: u32,
+    /// Accessed bits of the past, the latest in the highest bit (aging).
+    pub age: u8,
+    /// Where it was first mapped. Others that share it have it at the same address, unless they
+    /// mapped it themselves.
+    pub page: Vpn,
 }
 
 impl FramePool {
@@ -61,9 +97,28 @@ impl FramePool {
     /// nobody else, for as long as the pool or anything taken from it exists.
     #[must_use]
     pub unsafe fn new(window: NonNull<Page>, first: Ppn, count: u32) -> Self {
-        let slots = vec![Slot { refs: 0, kind: FrameKind::Kernel }; count as usize];
-        let free = (0..count).rev().collect();
-        Self(Rc::new(Inner { first, window, state: RefCell::new(State { slots, free }) }))
+        let unused = Slot { refs: 0, kind: FrameKind::Kernel, pins: 0, history: History::default() };
+        let state = State {
+            slots: vec![unused; count as usize],
+            free: (0..count).rev().collect(),
+            named: BTreeMap::new(),
+            names: BTreeMap::new(),
+            allocations: 0,
+        };
+        Self(Rc::new(Inner { first, window, state: RefCell::new(state), swap: SwapMap::default() }))
+    }
+
+    /// Leaves `count` frames to hand out and never uses the others.
+    pub fn limit(&self, count: usize) {
+        let mut state = self.0.state.borrow_mut();
+        let surplus = state.free.len().saturating_sub(count);
+        state.free.drain(..surplus);
+    }
+
+    /// The slots for pages that memory has no frame for.
+    #[must_use]
+    pub fn swap(&self) -> &SwapMap {
+        &self.0.swap
     }
 
     /// Takes a free frame for `owner` and fills it with zeros, so that nobody ever reads what
@@ -73,7 +128,9 @@ impl FramePool {
         let index = {
             let mut state = self.0.state.borrow_mut();
             let index = state.free.pop()?;
-            state.slots[index as usize] = Slot { refs: 1, kind };
+            state.allocations = state.allocations.wrapping_add(1);
+            let history = History { born: state.allocations, ..History::default() };
+            state.slots[index as usize] = Slot { refs: 1, kind, pins: 0, history };
             index
         };
         let frame = Frame { pool: self.clone(), ppn: self.ppn(index), owner };
@@ -99,6 +156,106 @@ impl FramePool {
     #[must_use]
     pub fn refs(&self, ppn: Ppn) -> u32 {
         self.index(ppn).map_or(0, |index| self.0.state.borrow().slots[index].refs)
+    }
+
+    /// What frame number `index` of the pool is used for, if it is in use and nobody pinned it.
+    #[must_use]
+    pub fn in_use(&self, index: usize) -> Option<(Ppn, FrameKind)> {
+        let slot = *self.0.state.borrow().slots.get(index)?;
+        let ppn = self.ppn(u32::try_from(index).ok()?);
+        (slot.refs > 0 && slot.pins == 0).then_some((ppn, slot.kind))
+    }
+
+    /// What is remembered about frame `ppn`.
+    #[must_use]
+    pub fn history(&self, ppn: Ppn) -> History {
+        self.index(ppn).map_or(History::default(), |index| self.0.state.borrow().slots[index].history)
+    }
+
+    /// Remembers about frame `ppn` what `change` makes of it.
+    pub(crate) fn remember(&self, ppn: Ppn, change: impl FnOnce(&mut History)) {
+        if let Some(index) = self.index(ppn) {
+            change(&mut self.0.state.borrow_mut().slots[index].history);
+        }
+    }
+
+    /// One more reference to frame `ppn`, held for `owner`; `None` where nobody holds it.
+    #[must_use]
+    pub fn share(&self, ppn: Ppn, owner: Pid) -> Option<Frame> {
+        if self.refs(ppn) == 0 {
+            return None;
+        }
+        let (refs, kind) = self.recount(ppn, |refs| refs + 1)?;
+        let frame = Frame { pool: self.clone(), ppn, owner };
+        frame.report(FrameOp::Shared, refs, kind);
+        Some(frame)
+    }
+
+    /// Keeps frame `ppn` from being evicted.
+    #[must_use]
+    pub fn pin(&self, ppn: Ppn) -> Pin {
+        self.repin(ppn, |pins| pins + 1);
+        Pin { pool: self.clone(), ppn }
+    }
+
+    fn repin(&self, ppn: Ppn, change: impl FnOnce(u16) -> u16) {
+        if let Some(index) = self.index(ppn) {
+            let pins = &mut self.0.state.borrow_mut().slots[index].pins;
+            *pins = change(*pins);
+        }
+    }
+
+    /// The frame that holds the page `name` of a file, if one does.
+    #[must_use]
+    pub fn named(&self, name: PageName) -> Option<Ppn> {
+        self.0.state.borrow().named.get(&name).map(|&index| self.ppn(index))
+    }
+
+    /// The page of a file that frame `ppn` holds.
+    #[must_use]
+    pub fn name_of(&self, ppn: Ppn) -> Option<PageName> {
+        let index = u32::try_from(self.index(ppn)?).ok()?;
+        self.0.state.borrow().names.get(&index).copied()
+    }
+
+    /// Frame `ppn` holds the page `name` of a file from now on.
+    pub(crate) fn set_name(&self, ppn: Ppn, name: PageName) {
+        let Some(index) = self.index(ppn).and_then(|index| u32::try_from(index).ok()) else { return };
+        let mut state = self.0.state.borrow_mut();
+        state.named.insert(name, index);
+        state.names.insert(index, name);
+    }
+
+    /// Frame `ppn` is a page of its own from now on, not one of a file.
+    pub(crate) fn forget_name(&self, ppn: Ppn) {
+        let Some(index) = self.index(ppn).and_then(|index| u32::try_from(index).ok()) else { return };
+        let mut state = self.0.state.borrow_mut();
+        if let Some(name) = state.names.remove(&index) {
+            state.named.remove(&name);
+            state.slots[index as usize].kind = FrameKind::User;
+        }
+    }
+
+    /// Copies bytes of frame `ppn` from `offset` on; as many as `buffer` takes or the frame has.
+    pub fn read(&self, ppn: Ppn, offset: usize, buffer: &mut [u8]) {
+        let Some(page) = self.page(ppn) else { return };
+        let length = buffer.len().min(PAGE_BYTES.saturating_sub(offset));
+        // SAFETY: inside the page, which is valid and initialised; whoever has it borrowed to write
+        // is the only holder and does not run now.
+        unsafe {
+            page.cast::<u8>().add(offset.min(PAGE_BYTES)).copy_to(NonNull::from(buffer).cast(), length)
+        };
+    }
+
+    /// Copies `bytes` into frame `ppn` from `offset` on, as far as they fit. All who map it see them.
+    pub fn write(&self, ppn: Ppn, offset: usize, bytes: &[u8]) {
+        let Some(page) = self.page(ppn) else { return };
+        let length = bytes.len().min(PAGE_BYTES.saturating_sub(offset));
+        // SAFETY: inside the page, which is valid; nobody has it borrowed: only a sole holder ever
+        // borrows a page (`bytes_mut`), and holds it only for the filling.
+        unsafe {
+            page.cast::<u8>().add(offset.min(PAGE_BYTES)).copy_from(NonNull::from(bytes).cast(), length)
+        };
     }
 
     /// Makes a handle of the reference that a page-table entry held.
@@ -138,9 +295,22 @@ impl FramePool {
 
     /// Puts a frame whose count has reached 0 back on the free list.
     fn release(&self, ppn: Ppn) {
+        self.forget_name(ppn);
         if let Some(index) = self.index(ppn).and_then(|index| u32::try_from(index).ok()) {
             self.0.state.borrow_mut().free.push(index);
         }
+    }
+}
+
+/// Keeps a frame in memory while it exists: who works on a page pins it.
+pub struct Pin {
+    pool: FramePool,
+    ppn: Ppn,
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        self.pool.repin(self.ppn, |pins| pins - 1);
     }
 }
 
@@ -169,20 +339,26 @@ impl Frame {
     ///
     /// The count is 32 bits wide and every reference takes at least eight bytes of memory, so it
     /// cannot overflow.
+    ///
+    /// # Panics
+    /// Never: this handle holds the frame.
     #[must_use]
     pub fn share(&self, owner: Pid) -> Self {
-        let shared = Self { pool: self.pool.clone(), ppn: self.ppn, owner };
-        if let Some((refs, kind)) = self.pool.recount(self.ppn, |refs| refs + 1) {
-            shared.report(FrameOp::Shared, refs, kind);
-        }
-        shared
+        self.pool.share(self.ppn, owner).expect("this handle holds the frame")
     }
 
-    /// The bytes, to read.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8; PAGE_BYTES] {
-        // SAFETY: the pool's memory is valid; nobody has it to write, because that takes the only
-        // reference.
+    /// Fills the frame, which nobody else holds, with what frame `from` holds.
+    pub(crate) fn copy_from(&mut self, from: Ppn) {
+        let pool = self.pool.clone();
+        if let Some(bytes) = self.bytes_mut() {
+            pool.read(from, 0, bytes);
+        }
+    }
+
+    /// The bytes, to read, for who is the only holder.
+    pub(crate) fn bytes(&self) -> &[u8; PAGE_BYTES] {
+        debug_assert_eq!(self.pool.refs(self.ppn), 1, "a shared frame is read by copying");
+        // SAFETY: the pool's memory is valid, and nobody else holds it.
         unsafe { &self.page().as_ref().0 }
     }
 

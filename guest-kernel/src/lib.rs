@@ -7,9 +7,11 @@
 //! | [`memlayout`] | where everything lies in a virtual address space |
 //! | [`frame`], [`table`], [`page_table`] | physical frames, and the tables that own them |
 //! | [`area`], [`address_space`] | what each stretch of addresses is for |
+//! | [`memory`] | all address spaces, and the frames they share |
 //! | [`fault`], [`plan`], [`apply`] | a page fault: look, decide, do |
-//! | [`sbrk`], [`exec`], [`user_memory`] | the operations on an address space |
-//! | [`elf_file`], [`program_file`] | programs, checked |
+//! | [`exec`], [`sbrk`], [`fork`], [`mmap`], [`user_memory`] | the operations on an address space |
+//! | [`reclaim`], [`victim`], [`swap`] | when frames run out: make room, choose, write out |
+//! | [`shared_memory`], [`file`], [`elf_file`] | what several processes map; files; programs, checked |
 //! | [`options`] | what the user may switch at boot |
 //! | `system::{kernel, process, trap, syscall}` | the kernel itself: run a program, take its trap, serve it |
 //! | `system::{boot, console, disk, kernel_space}` | from reset to the first program; devices |
@@ -28,16 +30,24 @@ pub mod area;
 pub mod elf_file;
 pub mod exec;
 pub mod fault;
+pub mod file;
+pub mod fork;
 pub mod frame;
+pub mod line;
 pub mod memlayout;
+pub mod memory;
+pub mod mmap;
 #[cfg(test)]
 mod model;
 pub mod options;
 pub mod page_table;
 pub mod pid;
+pub mod pipe;
 pub mod plan;
-pub mod program_file;
+pub mod reclaim;
 pub mod sbrk;
+pub mod shared_memory;
+pub mod swap;
 #[cfg(target_os = "none")]
 pub mod system;
 pub mod table;
@@ -45,3 +55,4 @@ pub mod table;
 mod testing;
 pub mod trace;
 pub mod user_memory;
+pub mod victim;

@@ -1,118 +1,317 @@
-//! Random operations on several address spaces, against a model that knows only where each heap ends
-//! and which bytes were written. The invariants of [`crate::testing::check`] hold after every step.
+//! Random operations on several processes, against a model of who sees which bytes. The invariants of
+//! [`crate::testing::check`] hold after every step.
+//!
+//! The model keeps, for each process, what its memory holds: a private byte is its own, a byte of a
+//! shared mapping is everybody's who has the mapping. It knows nothing of pages that are shared,
+//! copied, dropped or swapped, so it notices when one of these shows.
 
-use std::{collections::BTreeMap, vec::Vec};
-
-use faultline_abi::{PAGE_SIZE, VirtAddr, sv39::Access, trace::AreaKind};
-
-use crate::{
-    address_space::AddressSpace,
-    frame::FramePool,
-    pid::Pid,
-    plan::Reason,
-    sbrk::SbrkPolicy,
-    testing::{area, check, image, pool, touch},
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    vec::Vec,
 };
 
-/// A generator of reproducible random numbers (Marsaglia's xorshift).
-struct Random(u64);
+use faultline_abi::{
+    PAGE_SIZE, VirtAddr,
+    trace::{AreaKind, Resolution, TraceEvent},
+};
 
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
+use crate::{
+    arch::take_events,
+    area::{Prot, Sharing},
+    file::FileRef,
+    memory::{ExecPolicy, ForkPolicy, Memory, MemoryOptions, SpaceId},
+    mmap::{Address, Request},
+    pid::Pid,
+    plan::{Reason, ZeroPolicy},
+    sbrk::SbrkPolicy,
+    testing::{MemoryFile, area, check, image, memory_with},
+    victim::{Policy, Random},
+};
+
+/// Bytes of the files that are mapped.
+const FILE_SIZE: usize = 3 << 12;
+/// Pages of a mapping, at most.
+const MAPPING_PAGES: u64 = 3;
+
+type Bytes = BTreeMap<u64, u8>;
+
+/// What a mapping should hold, by offset.
+#[derive(Clone)]
+enum Contents {
+    /// Private, zero at first.
+    Own(Bytes),
+    /// Private, at first what the constant file holds.
+    OwnOfFile(Bytes),
+    /// What any of those wrote who share it, zero at first.
+    Shared(Rc<RefCell<Bytes>>),
 }
 
-/// A heap, and what it should be.
-struct Heap {
-    space: AddressSpace,
-    /// Bytes from start to end.
-    length: u64,
-    /// What was written where; all else is zero.
-    bytes: BTreeMap<u64, u8>,
+#[derive(Clone)]
+struct Mapping {
+    start: VirtAddr,
+    pages: u64,
+    contents: Contents,
 }
 
-impl Heap {
-    fn new(pool: &FramePool) -> Self {
-        let space = image(pool, Pid::KERNEL.next()).unwrap().space;
-        Self { space, length: 0, bytes: BTreeMap::new() }
+struct Process {
+    id: SpaceId,
+    heap_length: u64,
+    heap: Bytes,
+    mappings: Vec<Mapping>,
+}
+
+struct Model {
+    memory: Memory,
+    random: Random,
+    processes: Vec<Process>,
+    /// A file that is mapped shared, and one that is mapped private and never changes.
+    file: Rc<MemoryFile>,
+    constant: Rc<MemoryFile>,
+    /// What the shared file should hold, as seen by whoever reads or maps it.
+    file_bytes: Rc<RefCell<Bytes>>,
+    last_pid: Pid,
+}
+
+impl Model {
+    fn new(options: MemoryOptions, frames: u32, slots: u32) -> Self {
+        let memory = memory_with(frames, options, slots);
+        let file = Rc::new(MemoryFile::numbered(2, &[0; FILE_SIZE]));
+        let constant: Vec<u8> = (0..FILE_SIZE as u64).map(constant_byte).collect();
+        let constant = Rc::new(MemoryFile::numbered(3, &constant));
+        let random = Random::new(options.seed);
+        let mut model = Self {
+            memory,
+            random,
+            processes: Vec::new(),
+            file,
+            constant,
+            file_bytes: Rc::default(),
+            last_pid: Pid::KERNEL,
+        };
+        model.start();
+        model
     }
 
-    fn at(&self, offset: u64) -> VirtAddr {
-        area(&self.space, AreaKind::Heap).start.wrapping_add(offset)
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.random.below(bound as u64)).unwrap()
     }
 
-    /// The last page counts whole.
-    fn whole_pages(&self) -> u64 {
-        self.length.next_multiple_of(PAGE_SIZE)
-    }
-
-    fn sbrk(&mut self, delta: i64, policy: SbrkPolicy) {
-        let new = self.length.checked_add_signed(delta);
-        if self.space.sbrk(delta, policy).is_ok() {
-            self.length = new.expect("a heap does not end below its start");
-            let end = self.whole_pages();
-            self.bytes.retain(|&offset, _| offset < end);
-        } else {
-            assert!(new.is_none() || policy == SbrkPolicy::Eager, "lazy sbrk needs no memory");
+    fn start(&mut self) {
+        self.last_pid = self.last_pid.next();
+        if let Ok(image) = image(&mut self.memory, self.last_pid) {
+            let process =
+                Process { id: image.space, heap_length: 0, heap: Bytes::new(), mappings: Vec::new() };
+            self.processes.push(process);
         }
     }
 
-    fn store(&mut self, offset: u64, value: u8) {
-        let va = self.at(offset);
-        match touch(&mut self.space, va, Access::Store) {
-            Ok(()) => {
-                assert!(offset < self.whole_pages());
-                let index = usize::try_from(va.page_offset()).unwrap();
-                self.space.table.page_mut(va).unwrap()[index] = value;
-                self.bytes.insert(offset, value);
+    fn fork(&mut self, which: usize) {
+        self.last_pid = self.last_pid.next();
+        let parent = self.processes[which].id;
+        let Ok(child) = self.memory.begin_fork(parent, self.last_pid) else { return };
+        self.memory.finish_fork(parent, child).expect("room was made for the fork");
+        let Process { heap_length, heap, mappings, .. } = &self.processes[which];
+        let (heap_length, heap, mappings) = (*heap_length, heap.clone(), mappings.clone());
+        self.processes.push(Process { id: child, heap_length, heap, mappings });
+    }
+
+    fn exit(&mut self, which: usize) {
+        let process = self.processes.swap_remove(which);
+        self.memory.drop_space(process.id);
+        if self.processes.is_empty() {
+            self.start();
+        }
+    }
+
+    fn sbrk(&mut self, which: usize) {
+        let delta = i64::try_from(self.random.below(8 * PAGE_SIZE)).unwrap() - 4 * 4096;
+        let process = &mut self.processes[which];
+        if self.memory.sbrk(process.id, delta).is_ok() {
+            process.heap_length = process.heap_length.checked_add_signed(delta).expect("above its start");
+            let end = process.heap_length.next_multiple_of(PAGE_SIZE);
+            process.heap.retain(|&offset, _| offset < end);
+        }
+    }
+
+    fn mmap(&mut self, which: usize) {
+        let (pages, kind) = (1 + self.random.below(MAPPING_PAGES), self.below(4));
+        let (sharing, file, contents) = match kind {
+            0 => (Sharing::Shared, Some(&self.file), Contents::Shared(Rc::clone(&self.file_bytes))),
+            1 => (Sharing::Shared, None, Contents::Shared(Rc::default())),
+            2 => (Sharing::Private, Some(&self.constant), Contents::OwnOfFile(Bytes::new())),
+            _ => (Sharing::Private, None, Contents::Own(Bytes::new())),
+        };
+        let file = file.map(|file| (Rc::clone(file) as FileRef, 0));
+        let (address, length) = (Address::Any, pages * PAGE_SIZE);
+        let request = Request { address, length, prot: Prot::R | Prot::W, sharing, file };
+        let process = &mut self.processes[which];
+        if process.mappings.len() < 6
+            && let Ok(start) = self.memory.mmap(process.id, &request)
+        {
+            process.mappings.push(Mapping { start, pages, contents });
+        }
+    }
+
+    fn munmap(&mut self, which: usize) {
+        let count = self.processes[which].mappings.len();
+        if count > 0 {
+            let at = self.below(count);
+            let process = &mut self.processes[which];
+            let mapping = process.mappings.swap_remove(at);
+            self.memory.munmap(process.id, mapping.start, mapping.pages * PAGE_SIZE).unwrap();
+        }
+    }
+
+    /// Somewhere in the heap or in a mapping: the address, and what should be there.
+    fn somewhere(&mut self, which: usize) -> (VirtAddr, u64, Option<usize>) {
+        // Few places in each page, so that what was written is read again.
+        let offset = self.random.below(3) * (PAGE_SIZE / 2 - 1);
+        let count = self.processes[which].mappings.len();
+        let at = self.below(count + 2);
+        let (page, id) = (self.random.below(20), self.processes[which].id);
+        match self.processes[which].mappings.get(at) {
+            Some(mapping) => {
+                let offset = page % mapping.pages * PAGE_SIZE + offset;
+                (mapping.start.wrapping_add(offset), offset, Some(at))
             }
-            Err(reason) => self.check_refusal(offset, reason),
+            None => {
+                let offset = page * PAGE_SIZE + offset;
+                (area(&self.memory, id, AreaKind::Heap).start.wrapping_add(offset), offset, None)
+            }
         }
     }
 
-    fn load(&mut self, offset: u64) {
+    fn store(&mut self, which: usize) {
+        let ((va, offset, mapping), value) = (self.somewhere(which), self.random.below(256).to_le_bytes()[0]);
+        let process = &mut self.processes[which];
+        match (self.memory.copyout(process.id, va, &[value]), mapping) {
+            (Ok(()), Some(at)) => match &mut process.mappings[at].contents {
+                Contents::Own(bytes) | Contents::OwnOfFile(bytes) => drop(bytes.insert(offset, value)),
+                Contents::Shared(bytes) => drop(bytes.borrow_mut().insert(offset, value)),
+            },
+            (Ok(()), None) => drop(process.heap.insert(offset, value)),
+            (Err(reason), _) => process.check_refusal(offset, mapping, reason),
+        }
+    }
+
+    fn load(&mut self, which: usize) {
+        let (va, offset, mapping) = self.somewhere(which);
+        let process = &mut self.processes[which];
         let mut byte = [0];
-        match self.space.copyin(self.at(offset), &mut byte) {
-            Ok(()) => {
-                assert!(offset < self.whole_pages());
-                assert_eq!(byte[0], self.bytes.get(&offset).copied().unwrap_or(0), "offset {offset:#x}");
+        if let Err(reason) = self.memory.copyin(process.id, va, &mut byte) {
+            return process.check_refusal(offset, mapping, reason);
+        }
+        let expected = match mapping.map(|at| &process.mappings[at].contents) {
+            Some(Contents::Own(bytes)) => bytes.get(&offset).copied(),
+            Some(Contents::OwnOfFile(bytes)) => {
+                Some(bytes.get(&offset).copied().unwrap_or_else(|| constant_byte(offset)))
             }
-            Err(reason) => self.check_refusal(offset, reason),
+            Some(Contents::Shared(bytes)) => bytes.borrow().get(&offset).copied(),
+            None => process.heap.get(&offset).copied(),
+        };
+        assert_eq!(byte[0], expected.unwrap_or(0), "offset {offset:#x} of {mapping:?}");
+    }
+
+    fn step(&mut self) {
+        let which = self.below(self.processes.len());
+        match self.below(40) {
+            0 if self.processes.len() < 6 => self.fork(which),
+            1 if self.processes.len() > 2 => self.exit(which),
+            2 if self.processes.len() < 4 => self.start(),
+            3..6 => self.sbrk(which),
+            6..8 => self.mmap(which),
+            8 => self.munmap(which),
+            9..22 => self.store(which),
+            _ => self.load(which),
         }
     }
 
-    fn check_refusal(&self, offset: u64, reason: Reason) {
-        assert!(offset >= self.whole_pages() || reason == Reason::OutOfMemory, "{offset:#x}: {reason}");
+    fn end(mut self) {
+        while let Some(process) = self.processes.pop() {
+            self.memory.drop_space(process.id);
+        }
+        let zero = usize::from(self.memory.zero.is_some());
+        assert_eq!(self.memory.frames().free_count() + zero, self.memory.frames().count());
+        let swap = self.memory.frames().swap();
+        assert_eq!(swap.free_count(), swap.count());
+        let written = self.file.bytes();
+        for (&offset, &byte) in self.file_bytes.borrow().iter() {
+            assert_eq!(written[usize::try_from(offset).unwrap()], byte, "byte {offset:#x} of the file");
+        }
     }
 }
 
-fn step(heap: &mut Heap, policy: SbrkPolicy, random: &mut Random) {
-    // Few places in each page, so that what was written is read again.
-    let offset = random.below(20) * PAGE_SIZE + random.below(3) * (PAGE_SIZE / 2 - 1);
-    match random.below(4) {
-        0 => heap.sbrk(i64::try_from(random.below(8 * PAGE_SIZE)).unwrap() - 4 * 4096, policy),
-        1 => heap.store(offset, random.below(256).to_le_bytes()[0]),
-        _ => heap.load(offset),
+impl Process {
+    fn check_refusal(&self, offset: u64, mapping: Option<usize>, reason: Reason) {
+        let beyond = mapping.is_none() && offset >= self.heap_length.next_multiple_of(PAGE_SIZE);
+        assert!(beyond || reason == Reason::OutOfMemory, "{offset:#x}: {reason}");
+    }
+}
+
+/// Byte `offset` of the constant file.
+fn constant_byte(offset: u64) -> u8 {
+    (offset % 251).to_le_bytes()[0]
+}
+
+/// Every combination of the options.
+fn all_options() -> impl Iterator<Item = MemoryOptions> {
+    (0..64u64).map(|bits| MemoryOptions {
+        sbrk: if bits & 1 == 0 { SbrkPolicy::Lazy } else { SbrkPolicy::Eager },
+        fork: if bits & 2 == 0 { ForkPolicy::Cow } else { ForkPolicy::Copy },
+        exec: if bits & 4 == 0 { ExecPolicy::Demand } else { ExecPolicy::Eager },
+        zero: if bits & 8 == 0 { ZeroPolicy::Shared } else { ZeroPolicy::Private },
+        policy: Policy::ALL[usize::try_from(bits >> 4).unwrap()],
+        seed: bits + 1,
+    })
+}
+
+/// Runs random operations; which ways to resolve a fault were met, and how often a page was evicted.
+fn run(options: MemoryOptions, frames: u32, slots: u32, steps: u32) -> (BTreeSet<Resolution>, usize) {
+    drop(take_events());
+    let mut model = Model::new(options, frames, slots);
+    for _ in 0..steps {
+        model.step();
+        check(&model.memory);
+    }
+    model.end();
+    let (mut ways, mut evicted) = (BTreeSet::new(), 0);
+    for event in take_events() {
+        match event {
+            TraceEvent::Resolved { how, .. } => drop(ways.insert(how)),
+            TraceEvent::Evicted { .. } => evicted += 1,
+            _ => {}
+        }
+    }
+    (ways, evicted)
+}
+
+#[test]
+fn processes_see_their_bytes_whatever_the_options() {
+    for options in all_options() {
+        let (ways, evicted) = run(options, 400, 0, 300);
+        assert!(!ways.is_empty() && evicted == 0, "{options:?}: {ways:?}");
     }
 }
 
 #[test]
-fn spaces_behave_like_their_model_under_random_operations() {
-    for (seed, policy) in [(1, SbrkPolicy::Lazy), (2, SbrkPolicy::Eager), (3, SbrkPolicy::Lazy)] {
-        let mut random = Random(seed);
-        // Too few frames for three full heaps, so that memory runs out now and then.
-        let pool = pool(60);
-        let mut heaps: Vec<_> = (0..3).map(|_| Heap::new(&pool)).collect();
-        for _ in 0..3000 {
-            let which = usize::try_from(random.below(3)).unwrap();
-            step(&mut heaps[which], policy, &mut random);
-            check(&pool, &heaps.iter().map(|heap| &heap.space).collect::<Vec<_>>());
-        }
-        drop(heaps);
-        assert_eq!(pool.free_count(), pool.count());
+fn processes_see_their_bytes_when_memory_is_scarce() {
+    let (mut all, mut evicted) = (BTreeSet::new(), BTreeMap::new());
+    for options in all_options() {
+        let (ways, count) = run(options, 50, 200, 400);
+        all.extend(ways);
+        *evicted.entry(options.policy.name()).or_insert(0) += count;
+    }
+    assert!(evicted.values().all(|&count| count > 300), "{evicted:?}");
+    use Resolution::{Copied, ReadFile, ReadSwap, Refused, Reused, Shared, SharedZero, Zeroed};
+    let expected = [Zeroed, SharedZero, Copied, Reused, ReadFile, ReadSwap, Shared, Refused];
+    assert!(expected.iter().all(|way| all.contains(way)), "{all:?}");
+}
+
+#[test]
+fn processes_see_their_bytes_or_are_told_when_memory_and_swap_run_out() {
+    for options in all_options() {
+        run(options, 60, 6, 300);
     }
 }

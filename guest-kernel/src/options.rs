@@ -2,7 +2,12 @@
 
 use alloc::{string::String, vec::Vec};
 
-use crate::sbrk::SbrkPolicy;
+use crate::{
+    memory::{ExecPolicy, ForkPolicy, MemoryOptions},
+    plan::ZeroPolicy,
+    sbrk::SbrkPolicy,
+    victim::Policy,
+};
 
 /// Ticks of `mtime` in a time slice unless the user says otherwise: 10 ms.
 pub const QUANTUM_DEFAULT: u64 = 100_000;
@@ -10,6 +15,8 @@ pub const QUANTUM_DEFAULT: u64 = 100_000;
 pub const QUANTUM_MIN: u64 = 1_000;
 /// Longest time slice: ten minutes.
 pub const QUANTUM_MAX: u64 = 6_000_000_000;
+/// Fewest frames that programs may be limited to: one program needs about as many at once.
+pub const FRAMES_MIN: usize = 20;
 /// The program that runs when none is named.
 const INIT_DEFAULT: &str = "hello";
 /// Programs that `init` may name.
@@ -20,15 +27,20 @@ pub const PROGRAMS_MAX: usize = 64;
 pub struct Options {
     /// The programs to run, all at once.
     pub init: Vec<String>,
-    /// When a grown heap gets its frames.
-    pub sbrk: SbrkPolicy,
+    /// How memory is managed.
+    pub memory: MemoryOptions,
+    /// Frames for programs, their page tables included; `None` for all there are.
+    pub frames: Option<usize>,
+    /// Pages of swap; `None` for as many as the disk has room for.
+    pub swap: Option<u32>,
     /// Ticks of `mtime` in a time slice.
     pub quantum: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { init: Vec::from([INIT_DEFAULT.into()]), sbrk: SbrkPolicy::Lazy, quantum: QUANTUM_DEFAULT }
+        let (init, memory) = (Vec::from([INIT_DEFAULT.into()]), MemoryOptions::default());
+        Self { init, memory, frames: None, swap: None, quantum: QUANTUM_DEFAULT }
     }
 }
 
@@ -45,10 +57,21 @@ impl Options {
     }
 
     fn set(&mut self, word: &str) -> Option<()> {
+        let memory = &mut self.memory;
         match word.split_once('=')? {
             ("init", value) => self.init = programs(value)?,
-            ("sbrk", "lazy") => self.sbrk = SbrkPolicy::Lazy,
-            ("sbrk", "eager") => self.sbrk = SbrkPolicy::Eager,
+            ("sbrk", "lazy") => memory.sbrk = SbrkPolicy::Lazy,
+            ("sbrk", "eager") => memory.sbrk = SbrkPolicy::Eager,
+            ("fork", "cow") => memory.fork = ForkPolicy::Cow,
+            ("fork", "copy") => memory.fork = ForkPolicy::Copy,
+            ("exec", "demand") => memory.exec = ExecPolicy::Demand,
+            ("exec", "eager") => memory.exec = ExecPolicy::Eager,
+            ("zero", "shared") => memory.zero = ZeroPolicy::Shared,
+            ("zero", "private") => memory.zero = ZeroPolicy::Private,
+            ("policy", name) => memory.policy = policy(name)?,
+            ("seed", value) => memory.seed = value.parse().ok()?,
+            ("frames", value) => self.frames = Some(frames(value)?),
+            ("swap", value) => self.swap = Some(value.parse().ok()?),
             ("quantum", value) => self.quantum = quantum(value)?,
             _ => return None,
         }
@@ -60,6 +83,14 @@ impl Options {
 fn programs(value: &str) -> Option<Vec<String>> {
     let names: Vec<String> = value.split(',').map(String::from).collect();
     (names.len() <= PROGRAMS_MAX && names.iter().all(|name| !name.is_empty())).then_some(names)
+}
+
+fn policy(name: &str) -> Option<Policy> {
+    Policy::ALL.into_iter().find(|policy| policy.name() == name)
+}
+
+fn frames(value: &str) -> Option<usize> {
+    value.parse().ok().filter(|&frames| frames >= FRAMES_MIN)
 }
 
 fn quantum(value: &str) -> Option<u64> {
@@ -78,10 +109,21 @@ mod tests {
 
     #[test]
     fn every_option_is_understood() {
-        let (options, warnings) = parse("  init=spin,lazy sbrk=eager\tquantum=5000 ");
+        let (options, warnings) = parse("  init=spin,lazy sbrk=eager\tquantum=5000 frames=20 swap=0 ");
         assert_eq!(options.init, ["spin", "lazy"]);
-        assert_eq!((options.sbrk, options.quantum), (SbrkPolicy::Eager, 5000));
-        assert!(warnings.is_empty());
+        assert_eq!((options.memory.sbrk, options.quantum), (SbrkPolicy::Eager, 5000));
+        assert_eq!((options.frames, options.swap), (Some(20), Some(0)));
+        let (other, more) = parse("fork=cow exec=demand zero=shared policy=aging seed=7");
+        let memory = MemoryOptions {
+            sbrk: SbrkPolicy::Lazy,
+            fork: ForkPolicy::Cow,
+            exec: ExecPolicy::Demand,
+            zero: ZeroPolicy::Shared,
+            policy: Policy::Aging,
+            seed: 7,
+        };
+        assert_eq!(other.memory, memory);
+        assert_eq!((warnings, more), (Vec::new(), Vec::new()));
     }
 
     #[test]
@@ -91,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_last_of_two_wins() {
-        assert_eq!(parse("sbrk=eager sbrk=lazy").0.sbrk, SbrkPolicy::Lazy);
+        assert_eq!(parse("sbrk=eager sbrk=lazy").0.memory.sbrk, SbrkPolicy::Lazy);
     }
 
     #[test]
@@ -108,7 +150,12 @@ mod tests {
             "quantum=-1",
             "quantum=99999999999999999999",
             "colour=red",
-            "fork=cow",
+            "fork=twice",
+            "policy=lifo",
+            "frames=19",
+            "frames=-1",
+            "swap=some",
+            "seed=",
         ];
         let (options, warnings) = parse(&bad.join(" "));
         assert_eq!(options, Options::default());

@@ -13,7 +13,8 @@ use crate::{
     frame::{Frame, FramePool, PAGE_BYTES},
     memlayout::MAXVA,
     pid::Pid,
-    table::{MapError, Table, TableFrame},
+    swap::Slot,
+    table::{MapError, Owned, Table, TableFrame},
 };
 
 /// The page table of a process. All leaves are 4 KiB pages; the upper half of Sv39 is not used.
@@ -51,12 +52,60 @@ impl PageTable {
         self.last_table(va).map_or(Pte::INVALID, |table| table.entry(va.vpn(0)))
     }
 
+    /// How many tables are missing on the way to `va`: frames that mapping it takes besides its own.
+    #[must_use]
+    pub fn missing_tables(&self, va: VirtAddr) -> usize {
+        let mut table = self.root.table();
+        for level in (1..LEVELS).rev() {
+            match table.child(va.vpn(level), &self.pool) {
+                Some(child) => table = child,
+                None => return level as usize,
+            }
+        }
+        0
+    }
+
+    /// How many frames the tables themselves take.
+    #[must_use]
+    pub fn tables(&self) -> usize {
+        1 + self.root.table().tables_below(LEVELS - 1, &self.pool)
+    }
+
+    /// The first page in `pages` that has an entry, mapped or in swap, and that entry.
+    #[must_use]
+    pub fn next_entry(&self, pages: Range<VirtAddr>) -> Option<(VirtAddr, Pte)> {
+        let mut va = pages.start.page_down();
+        while va < pages.end && va.get() < MAXVA {
+            let (pte, level) = self.descend(va);
+            if level == 0 && pte != Pte::INVALID {
+                return Some((va, pte));
+            }
+            va = VirtAddr::new((va.get() / leaf_size(level) + 1) * leaf_size(level));
+        }
+        None
+    }
+
+    /// The entry at which the way to `va` ends, and its level.
+    fn descend(&self, va: VirtAddr) -> (Pte, u32) {
+        let mut table = self.root.table();
+        for level in (1..LEVELS).rev() {
+            match table.child(va.vpn(level), &self.pool) {
+                Some(child) => table = child,
+                None => return (table.entry(va.vpn(level)), level),
+            }
+        }
+        (table.entry(va.vpn(0)), 0)
+    }
+
     /// Maps `frame` at the page of `va`; the new entry.
     ///
     /// # Errors
     /// Where a table is needed and memory is used up, or the page is mapped already. The frame goes
     /// back to the pool.
     pub fn map(&mut self, va: VirtAddr, frame: Frame, flags: PteFlags) -> Result<Pte, MapError> {
+        if self.pool.refs(frame.ppn()) == 1 {
+            self.pool.remember(frame.ppn(), |history| history.page = va.page());
+        }
         self.root.table_mut().descend(va, 0, &self.pool, self.owner)?.map(va.vpn(0), frame, flags)
     }
 
@@ -77,21 +126,27 @@ impl PageTable {
         self.walk(va)
     }
 
+    /// Notes that the page of `va`, which has no entry, is in `slot`.
+    ///
+    /// # Errors
+    /// As [`PageTable::map`].
+    pub(crate) fn put_slot(&mut self, va: VirtAddr, slot: Slot) -> Result<(), MapError> {
+        self.root.table_mut().descend(va, 0, &self.pool, self.owner)?.put_slot(va.vpn(0), slot)
+    }
+
+    /// Clears the entry for `va`; what it owned. Not for pages of the kernel's image.
+    pub(crate) fn take(&mut self, va: VirtAddr) -> Owned {
+        let (pool, owner) = (self.pool.clone(), self.owner);
+        // SAFETY: in a `PageTable` only `map_kernel_page` does not count, and it takes no frame of the pool.
+        self.last_table_mut(va).map_or(Owned::Nothing, |table| unsafe { table.take(va.vpn(0), &pool, owner) })
+    }
+
     /// Unmaps every page in `pages` (whole pages) and gives the frames back. Tables stay, even empty ones.
     ///
     /// Costs what is mapped, not what the range spans.
     pub fn unmap(&mut self, pages: Range<VirtAddr>) {
         let mut sweep = Sweep { pages, pool: &self.pool, owner: self.owner, tables: Tables::Keep };
         sweep.table(self.root.table_mut(), LEVELS - 1, VirtAddr::new(0));
-    }
-
-    /// The bytes of the page at `va`, to read; `None` where no frame of the pool is mapped.
-    #[must_use]
-    pub fn page(&self, va: VirtAddr) -> Option<&[u8; PAGE_BYTES]> {
-        let page = self.pool.page(self.mapped(va)?)?;
-        // SAFETY: the entry owns a reference to the frame, and this table is borrowed while the
-        // result lives; who wants to write needs the only reference.
-        Some(unsafe { &page.as_ref().0 })
     }
 
     /// The bytes of the page at `va`, to write; `None` where no frame is mapped or it is shared.
@@ -105,7 +160,9 @@ impl PageTable {
         self.pool.page(ppn).map(|mut page| unsafe { &mut page.as_mut().0 })
     }
 
-    fn mapped(&self, va: VirtAddr) -> Option<Ppn> {
+    /// The frame that is mapped at `va`, if one is.
+    #[must_use]
+    pub fn mapped(&self, va: VirtAddr) -> Option<Ppn> {
         let pte = self.walk(va);
         pte.is_leaf().then(|| pte.ppn())
     }
@@ -264,6 +321,31 @@ mod tests {
     }
 
     #[test]
+    fn every_entry_of_a_range_is_found_in_order() {
+        let pool = pool(32);
+        let mut table = PageTable::new(&pool, Pid::KERNEL).unwrap();
+        pool.swap().set_size(1);
+        let pages = [1, 511, 512, 1 << 18, (1 << 26) - 1];
+        for page in pages {
+            table.map(va(page), frame(&pool), RW).unwrap();
+        }
+        table.put_slot(va(513), pool.swap().allocate().unwrap()).unwrap();
+        let mut found = std::vec::Vec::new();
+        let mut from = va(2);
+        while let Some((at, _)) = table.next_entry(from..VirtAddr::new(MAXVA)) {
+            found.push(at.page().get());
+            from = at.wrapping_add(PAGE_SIZE);
+        }
+        assert_eq!(found, [511, 512, 513, 1 << 18, (1 << 26) - 1]);
+        assert_eq!(table.next_entry(va(513)..va(1 << 18)).unwrap().0, va(513));
+        assert_eq!(table.tables(), 1 + 3 + 4);
+        assert_eq!((table.missing_tables(va(2)), table.missing_tables(va(1024))), (0, 1));
+        assert_eq!(table.missing_tables(va(2 << 18)), 2);
+        drop(table);
+        assert_eq!((pool.free_count(), pool.swap().free_count()), (pool.count(), 1));
+    }
+
+    #[test]
     fn a_shared_page_cannot_be_written_through_a_table() {
         let pool = pool(8);
         let mut table = PageTable::new(&pool, Pid::KERNEL).unwrap();
@@ -273,6 +355,8 @@ mod tests {
         assert!(table.page_mut(va(1)).is_none());
         drop(shared);
         table.page_mut(va(1)).unwrap()[3] = 9;
-        assert_eq!(table.page(va(1)).unwrap()[3], 9);
+        let mut byte = [0];
+        pool.read(table.mapped(va(1)).unwrap(), 3, &mut byte);
+        assert_eq!(byte, [9]);
     }
 }

@@ -7,27 +7,97 @@ use faultline_abi::{
     trace::{AreaKind, FaultClass},
 };
 
-use crate::area::{Area, Place};
+use crate::{
+    area::{Area, Place, Sharing},
+    table::slot_of,
+};
+
+/// Whether untouched memory that is only read shares one frame of zeros; the kernel option `zero`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ZeroPolicy {
+    /// All share one frame, mapped read-only.
+    Shared,
+    /// Each page has a frame of its own.
+    Private,
+}
+
+/// Where the bytes of a page come from that has no entry yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// They are zero.
+    Zeros,
+    /// They are in a file.
+    File,
+    /// They would be in a file, had it not ended before them.
+    PastEnd,
+    /// They are in memory that several processes share.
+    Memory,
+    /// They are too, and that page of it is in swap.
+    MemoryInSwap,
+}
+
+/// What is to be seen at a faulting address.
+#[derive(Clone, Debug)]
+pub struct Sight {
+    /// Where it lies.
+    pub place: Place,
+    /// The entry in the page table.
+    pub pte: Pte,
+    /// How often the frame in that entry is held, 0 where there is none.
+    pub refs: u32,
+    /// Where the page comes from if there is nothing yet.
+    pub source: Source,
+}
 
 /// What to do about a page fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultPlan {
-    /// Map a frame of zeros with these flags.
+pub struct FaultPlan {
+    /// What kind of fault it is taken for.
+    pub class: FaultClass,
+    /// What is done about it.
+    pub action: Action,
+}
+
+/// One way to resolve a page fault. The flags are those of the new entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Map a frame of zeros.
     Zero(PteFlags),
+    /// Map the shared frame of zeros.
+    ShareZero(PteFlags),
+    /// Map a frame of the process's own, filled from the file.
+    ReadPrivate(PteFlags),
+    /// Map the frame that holds the page of the file for everybody, read from disk if nobody has it.
+    ReadShared(PteFlags),
+    /// Map a page of shared memory.
+    ShareMemory(PteFlags),
+    /// Map a copy of the page instead of the page that others hold too.
+    Copy(PteFlags),
+    /// Nobody else holds the page any more: allow writing to it.
+    Reuse(PteFlags),
+    /// Map a frame filled from swap.
+    SwapIn(PteFlags),
     /// The entry allows the access: give it these flags (A, and D for a store) and try again.
     Retry(PteFlags),
     /// The program has no right to this.
     Refuse(Reason),
 }
 
-impl FaultPlan {
-    /// What kind of fault this is a plan for.
+impl Action {
+    /// The flags of the entry that it makes.
     #[must_use]
-    pub const fn class(&self) -> FaultClass {
+    pub const fn flags(self) -> Option<PteFlags> {
         match self {
-            Self::Zero(_) => FaultClass::Lazy,
-            Self::Retry(_) => FaultClass::Spurious,
-            Self::Refuse(_) => FaultClass::Invalid,
+            Self::Zero(flags)
+            | Self::ShareZero(flags)
+            | Self::ReadPrivate(flags)
+            | Self::ReadShared(flags)
+            | Self::ShareMemory(flags)
+            | Self::Copy(flags)
+            | Self::Reuse(flags)
+            | Self::SwapIn(flags)
+            | Self::Retry(flags) => Some(flags),
+            Self::Refuse(_) => None,
         }
     }
 }
@@ -51,8 +121,12 @@ pub enum Reason {
     Forbidden(AreaKind, Access),
     /// The area allows it and the page table does not: the kernel has lost the page.
     PageLost(AreaKind),
+    /// The area maps a file that ends before this page.
+    BeyondFile,
     /// There is no frame left to satisfy a fault that is in order.
     OutOfMemory,
+    /// The disk failed.
+    DiskError,
 }
 
 impl fmt::Display for Reason {
@@ -66,28 +140,101 @@ impl fmt::Display for Reason {
             Self::KernelPage(kind) => write!(f, "the {} page is the kernel's", kind.name()),
             Self::Forbidden(kind, access) => write!(f, "{} allows no {}", kind.name(), access.name()),
             Self::PageLost(kind) => write!(f, "a page of {} that should be mapped is not", kind.name()),
+            Self::BeyondFile => f.write_str("beyond the end of the mapped file"),
             Self::OutOfMemory => f.write_str("out of memory"),
+            Self::DiskError => f.write_str("the page could not be read from the disk"),
         }
     }
 }
 
-/// What to do when `access` faulted at `place`, where the page table has `pte`.
+/// What to do when `access` faulted on what is in `sight`.
 #[must_use]
-pub fn plan(place: Place, pte: Pte, access: Access) -> FaultPlan {
-    let area = match right_to(place, access) {
+pub fn plan(sight: &Sight, access: Access, zero: ZeroPolicy) -> FaultPlan {
+    let area = match right_to(&sight.place, access) {
         Ok(area) => area,
-        Err(reason) => return FaultPlan::Refuse(reason),
+        Err(reason) => return refuse(reason),
     };
-    let flags = area.prot.pte_flags() | PteFlags::U;
-    match area.kind {
-        _ if pte.is_valid() && pte.flags().contains(flags) => FaultPlan::Retry(touched(pte.flags(), access)),
-        AreaKind::Heap if !pte.is_valid() => FaultPlan::Zero(flags),
-        kind => FaultPlan::Refuse(Reason::PageLost(kind)),
+    if slot_of(sight.pte).is_some() {
+        return FaultPlan { class: FaultClass::SwapIn, action: Action::SwapIn(full_rights(area)) };
+    }
+    if sight.pte.is_valid() {
+        return mapped(area, sight, access);
+    }
+    let class = first_touch(area, sight.source);
+    match sight.source {
+        Source::PastEnd => refuse(Reason::BeyondFile),
+        _ => FaultPlan { class, action: fill(area, sight.source, access, zero) },
+    }
+}
+
+/// The entry is there: it lacks the right to write because the frame is or was shared, or it lacks
+/// nothing.
+fn mapped(area: &Area, sight: &Sight, access: Access) -> FaultPlan {
+    let flags = sight.pte.flags();
+    let full = full_rights(area);
+    if flags.contains(PteFlags::U | right(access)) {
+        return FaultPlan { class: FaultClass::Spurious, action: Action::Retry(touched(flags, access)) };
+    }
+    if access != Access::Store || !flags.contains(PteFlags::U) || area.sharing == Sharing::Shared {
+        return refuse(Reason::PageLost(area.kind));
+    }
+    // A copy differs from whatever it came from, so it is dirty from the start.
+    let action = match sight.refs {
+        0 | 1 => Action::Reuse(flags | full),
+        _ => Action::Copy(full | PteFlags::A | PteFlags::D),
+    };
+    FaultPlan { class: FaultClass::Cow, action }
+}
+
+/// What kind of fault the first touch of a page is.
+const fn first_touch(area: &Area, source: Source) -> FaultClass {
+    match (area.kind, source) {
+        (AreaKind::Heap, _) => FaultClass::Lazy,
+        (AreaKind::Stack, _) => FaultClass::Stack,
+        (_, Source::MemoryInSwap) => FaultClass::SwapIn,
+        (AreaKind::Mmap, Source::File) => FaultClass::Mmap,
+        (_, Source::File) => FaultClass::Demand,
+        (_, Source::Zeros | Source::Memory | Source::PastEnd) => FaultClass::ZeroFill,
+    }
+}
+
+/// How a page gets there that is not there yet.
+fn fill(area: &Area, source: Source, access: Access, zero: ZeroPolicy) -> Action {
+    let full = full_rights(area);
+    let read_only = full.difference(PteFlags::W);
+    match source {
+        Source::Memory | Source::MemoryInSwap => Action::ShareMemory(full),
+        Source::File if area.sharing == Sharing::Shared => Action::ReadShared(full),
+        // Data is private from the start; other pages of a file only when somebody writes to them.
+        Source::File if access == Access::Store || area.kind == AreaKind::Data => Action::ReadPrivate(full),
+        Source::File => Action::ReadShared(read_only),
+        Source::Zeros | Source::PastEnd if access != Access::Store && zero == ZeroPolicy::Shared => {
+            Action::ShareZero(read_only)
+        }
+        Source::Zeros | Source::PastEnd => Action::Zero(full),
+    }
+}
+
+const fn refuse(reason: Reason) -> FaultPlan {
+    FaultPlan { class: FaultClass::Invalid, action: Action::Refuse(reason) }
+}
+
+/// Everything that the area allows a program.
+fn full_rights(area: &Area) -> PteFlags {
+    area.prot.pte_flags() | PteFlags::U
+}
+
+/// The bit of an entry without which hardware refuses `access`.
+pub(crate) const fn right(access: Access) -> PteFlags {
+    match access {
+        Access::Fetch => PteFlags::X,
+        Access::Load => PteFlags::R,
+        Access::Store => PteFlags::W,
     }
 }
 
 /// The area at `place`, if the program may do `access` there.
-fn right_to(place: Place, access: Access) -> Result<Area, Reason> {
+fn right_to(place: &Place, access: Access) -> Result<&Area, Reason> {
     match place {
         Place::Null => Err(Reason::NullPointer),
         Place::BeyondHeap => Err(Reason::BeyondHeap),
@@ -102,7 +249,7 @@ fn right_to(place: Place, access: Access) -> Result<Area, Reason> {
 
 /// The flags of an entry after `access`: what hardware sets where it manages A and D itself
 /// (Svadu), and software must set where it does not (Svade).
-fn touched(flags: PteFlags, access: Access) -> PteFlags {
+pub(crate) fn touched(flags: PteFlags, access: Access) -> PteFlags {
     match access {
         Access::Store => flags | PteFlags::A | PteFlags::D,
         Access::Load | Access::Fetch => flags | PteFlags::A,
@@ -118,17 +265,46 @@ mod tests {
 
     const ACCESSES: [Access; 3] = [Access::Fetch, Access::Load, Access::Store];
 
-    fn place(kind: AreaKind) -> Place {
+    fn place(kind: AreaKind, sharing: Sharing) -> Place {
         let prot = match kind {
-            AreaKind::Text => Prot::R | Prot::X,
-            AreaKind::Trampoline => Prot::R | Prot::X,
+            AreaKind::Text | AreaKind::Trampoline => Prot::R | Prot::X,
             _ => Prot::R | Prot::W,
         };
-        Place::Area(Area { kind, start: VirtAddr::new(0x1000), end: VirtAddr::new(0x2000), prot })
+        let area = Area::zeros(kind, VirtAddr::new(0x1000), VirtAddr::new(0x2000), prot);
+        Place::Area(Area { sharing, ..area })
+    }
+
+    fn private(kind: AreaKind) -> Place {
+        place(kind, Sharing::Private)
     }
 
     fn present(flags: PteFlags) -> Pte {
         Pte::new(Ppn::new(0x80300), flags | PteFlags::V)
+    }
+
+    fn empty(place: Place, source: Source) -> Sight {
+        Sight { place, pte: Pte::INVALID, refs: 0, source }
+    }
+
+    fn mapped_as(place: Place, flags: PteFlags, refs: u32) -> Sight {
+        Sight { place, pte: present(flags), refs, source: Source::Zeros }
+    }
+
+    const R: PteFlags = PteFlags::R.union(PteFlags::U);
+    const RX: PteFlags = R.union(PteFlags::X);
+    const RW: PteFlags = R.union(PteFlags::W);
+    const AD: PteFlags = PteFlags::A.union(PteFlags::D);
+
+    /// Checks what is done about a fetch, a load and a store.
+    fn expect(sight: &Sight, zero: ZeroPolicy, class: FaultClass, actions: [Action; 3]) {
+        for (access, action) in ACCESSES.into_iter().zip(actions) {
+            let class = if matches!(action, Action::Refuse(_)) { FaultClass::Invalid } else { class };
+            assert_eq!(plan(sight, access, zero), FaultPlan { class, action }, "{sight:?} {access:?}");
+        }
+    }
+
+    fn no_fetch(kind: AreaKind) -> Action {
+        Action::Refuse(Reason::Forbidden(kind, Access::Fetch))
     }
 
     #[test]
@@ -140,99 +316,135 @@ mod tests {
             (Place::Gap, Reason::Unmapped),
         ];
         for (place, reason) in reasons {
-            for access in ACCESSES {
-                assert_eq!(plan(place, Pte::INVALID, access), FaultPlan::Refuse(reason));
-            }
+            let sight = empty(place, Source::Zeros);
+            expect(&sight, ZeroPolicy::Shared, FaultClass::Invalid, [Action::Refuse(reason); 3]);
         }
     }
 
     #[test]
-    fn the_kernels_pages_are_refused_whatever_the_entry_says() {
+    fn what_is_mapped_for_the_kernel_is_refused_whatever_the_entry_says() {
         let reasons = [
             (AreaKind::Guard, Reason::StackOverflow),
             (AreaKind::Trapframe, Reason::KernelPage(AreaKind::Trapframe)),
             (AreaKind::Trampoline, Reason::KernelPage(AreaKind::Trampoline)),
         ];
-        let entries = [Pte::INVALID, present(PteFlags::R | PteFlags::W), present(PteFlags::all())];
         for (kind, reason) in reasons {
-            for (access, pte) in ACCESSES.into_iter().flat_map(|a| entries.map(|pte| (a, pte))) {
-                assert_eq!(plan(place(kind), pte, access), FaultPlan::Refuse(reason));
+            for flags in [PteFlags::empty(), PteFlags::R | PteFlags::W, PteFlags::all()] {
+                let sight = mapped_as(private(kind), flags, 1);
+                expect(&sight, ZeroPolicy::Private, FaultClass::Invalid, [Action::Refuse(reason); 3]);
             }
         }
     }
 
-    /// Every kind of area × state of the entry × access, for areas that programs may touch.
     #[test]
-    fn inside_an_area_rights_entry_and_kind_decide() {
-        use AreaKind::{Data, Heap, Stack, Text};
-        use FaultPlan::{Refuse, Retry, Zero};
-        use Reason::{Forbidden, PageLost};
-        let (r, w, x, u) = (PteFlags::R, PteFlags::W, PteFlags::X, PteFlags::U);
-        let (a, d, v) = (PteFlags::A, PteFlags::D, PteFlags::V);
-        let (rw, rx) = (r | w | u, r | x | u);
-        let none = Pte::INVALID;
-        let table = [
-            (
-                Text,
-                none,
-                [Refuse(PageLost(Text)), Refuse(PageLost(Text)), Refuse(Forbidden(Text, Access::Store))],
-            ),
-            (
-                Text,
-                present(rx),
-                [Retry(v | rx | a), Retry(v | rx | a), Refuse(Forbidden(Text, Access::Store))],
-            ),
-            (
-                Data,
-                none,
-                [Refuse(Forbidden(Data, Access::Fetch)), Refuse(PageLost(Data)), Refuse(PageLost(Data))],
-            ),
-            (
-                Data,
-                present(rw),
-                [Refuse(Forbidden(Data, Access::Fetch)), Retry(v | rw | a), Retry(v | rw | a | d)],
-            ),
-            (
-                Stack,
-                none,
-                [Refuse(Forbidden(Stack, Access::Fetch)), Refuse(PageLost(Stack)), Refuse(PageLost(Stack))],
-            ),
-            (
-                Stack,
-                present(rw),
-                [Refuse(Forbidden(Stack, Access::Fetch)), Retry(v | rw | a), Retry(v | rw | a | d)],
-            ),
-            (Heap, none, [Refuse(Forbidden(Heap, Access::Fetch)), Zero(rw), Zero(rw)]),
-            (
-                Heap,
-                present(rw),
-                [Refuse(Forbidden(Heap, Access::Fetch)), Retry(v | rw | a), Retry(v | rw | a | d)],
-            ),
-            // The entry grants less than the area: nothing that retrying could mend.
-            (
-                Heap,
-                present(r | w),
-                [Refuse(Forbidden(Heap, Access::Fetch)), Refuse(PageLost(Heap)), Refuse(PageLost(Heap))],
-            ),
-            (
-                Heap,
-                present(r | u),
-                [Refuse(Forbidden(Heap, Access::Fetch)), Refuse(PageLost(Heap)), Refuse(PageLost(Heap))],
-            ),
+    fn the_first_touch_of_zeros_takes_a_frame_or_shares_the_zero_frame() {
+        use AreaKind::{Data, Heap, Mmap, Stack};
+        let classes = [
+            (Heap, FaultClass::Lazy),
+            (Stack, FaultClass::Stack),
+            (Data, FaultClass::ZeroFill),
+            (Mmap, FaultClass::ZeroFill),
         ];
-        for (kind, pte, plans) in table {
-            for (access, expected) in ACCESSES.into_iter().zip(plans) {
-                assert_eq!(plan(place(kind), pte, access), expected, "{kind:?} {pte:?} {access:?}");
+        for (kind, class) in classes {
+            let sight = empty(private(kind), Source::Zeros);
+            let (zero, share) = (Action::Zero(RW), Action::ShareZero(R));
+            expect(&sight, ZeroPolicy::Private, class, [no_fetch(kind), zero, zero]);
+            expect(&sight, ZeroPolicy::Shared, class, [no_fetch(kind), share, zero]);
+        }
+    }
+
+    #[test]
+    fn the_first_touch_of_a_file_shares_its_page_until_somebody_writes() {
+        use AreaKind::{Data, Mmap, Text};
+        let no_store = Action::Refuse(Reason::Forbidden(Text, Access::Store));
+        let zero = ZeroPolicy::Shared;
+        let text = empty(private(Text), Source::File);
+        let share = Action::ReadShared(RX);
+        expect(&text, zero, FaultClass::Demand, [share, share, no_store]);
+        let own = Action::ReadPrivate(RW);
+        let data = empty(private(Data), Source::File);
+        expect(&data, zero, FaultClass::Demand, [no_fetch(Data), own, own]);
+        let mmap = empty(private(Mmap), Source::File);
+        expect(&mmap, zero, FaultClass::Mmap, [no_fetch(Mmap), Action::ReadShared(R), own]);
+        let shared = empty(place(Mmap, Sharing::Shared), Source::File);
+        let all = Action::ReadShared(RW);
+        expect(&shared, zero, FaultClass::Mmap, [no_fetch(Mmap), all, all]);
+        let past = empty(private(Mmap), Source::PastEnd);
+        let beyond = Action::Refuse(Reason::BeyondFile);
+        expect(&past, zero, FaultClass::Mmap, [no_fetch(Mmap), beyond, beyond]);
+    }
+
+    #[test]
+    fn shared_memory_is_one_for_all() {
+        let place = place(AreaKind::Mmap, Sharing::Shared);
+        let share = Action::ShareMemory(RW);
+        for (source, class) in
+            [(Source::Memory, FaultClass::ZeroFill), (Source::MemoryInSwap, FaultClass::SwapIn)]
+        {
+            let sight = empty(place.clone(), source);
+            expect(&sight, ZeroPolicy::Shared, class, [no_fetch(AreaKind::Mmap), share, share]);
+        }
+    }
+
+    #[test]
+    fn a_store_to_a_page_mapped_read_only_copies_it_unless_nobody_else_holds_it() {
+        for kind in [AreaKind::Heap, AreaKind::Stack, AreaKind::Data, AreaKind::Mmap] {
+            let load = Action::Retry(R | PteFlags::V | PteFlags::A);
+            for (refs, store) in
+                [(1, Action::Reuse(RW | PteFlags::V)), (2, Action::Copy(RW | AD)), (9, Action::Copy(RW | AD))]
+            {
+                let sight = mapped_as(private(kind), R, refs);
+                let found = plan(&sight, Access::Store, ZeroPolicy::Private);
+                assert_eq!(found, FaultPlan { class: FaultClass::Cow, action: store });
+                assert_eq!(plan(&sight, Access::Load, ZeroPolicy::Private).action, load);
             }
+        }
+    }
+
+    #[test]
+    fn a_page_that_the_area_lets_nobody_write_is_never_upgraded() {
+        for refs in [1, 2] {
+            let sight = mapped_as(private(AreaKind::Text), RX, refs);
+            let action = plan(&sight, Access::Store, ZeroPolicy::Private).action;
+            assert_eq!(action, Action::Refuse(Reason::Forbidden(AreaKind::Text, Access::Store)));
+        }
+    }
+
+    #[test]
+    fn an_entry_that_allows_the_access_gets_a_and_d() {
+        let sight = mapped_as(private(AreaKind::Heap), RW, 1);
+        let (load, store) =
+            (Action::Retry(RW | PteFlags::V | PteFlags::A), Action::Retry(RW | PteFlags::V | AD));
+        let no = no_fetch(AreaKind::Heap);
+        expect(&sight, ZeroPolicy::Private, FaultClass::Spurious, [no, load, store]);
+    }
+
+    #[test]
+    fn an_entry_that_lost_the_users_right_is_not_mended() {
+        let sight = mapped_as(private(AreaKind::Heap), PteFlags::R | PteFlags::W, 1);
+        let lost = Action::Refuse(Reason::PageLost(AreaKind::Heap));
+        expect(&sight, ZeroPolicy::Private, FaultClass::Invalid, [no_fetch(AreaKind::Heap), lost, lost]);
+    }
+
+    #[test]
+    fn a_page_in_swap_comes_back_whatever_it_was() {
+        for kind in [AreaKind::Heap, AreaKind::Stack, AreaKind::Data, AreaKind::Mmap] {
+            let pte = crate::table::swapped_entry(7);
+            let sight = Sight { place: private(kind), pte, refs: 0, source: Source::File };
+            let back = Action::SwapIn(RW);
+            expect(&sight, ZeroPolicy::Shared, FaultClass::SwapIn, [no_fetch(kind), back, back]);
         }
     }
 
     #[test]
     fn no_plan_makes_a_page_both_writable_and_executable() {
         for &kind in AreaKind::ALL {
-            for access in ACCESSES {
-                if let FaultPlan::Zero(flags) = plan(place(kind), Pte::INVALID, access) {
-                    assert!(!flags.contains(PteFlags::W | PteFlags::X));
+            for source in [Source::Zeros, Source::File, Source::Memory] {
+                for access in ACCESSES {
+                    let plan = plan(&empty(private(kind), source), access, ZeroPolicy::Private);
+                    if let Some(flags) = plan.action.flags() {
+                        assert!(!flags.contains(PteFlags::W | PteFlags::X));
+                    }
                 }
             }
         }

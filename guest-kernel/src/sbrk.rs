@@ -8,9 +8,9 @@ use core::ops::Range;
 use faultline_abi::{PAGE_SIZE, VirtAddr, sv39::PteFlags, trace::AreaOp};
 
 use crate::{
-    address_space::{AddressSpace, report},
+    address_space::AddressSpace,
     arch,
-    memlayout::USER_TOP,
+    memory::{Memory, SpaceId},
 };
 
 /// When the pages of a grown heap get their frames; the kernel option `sbrk`.
@@ -44,51 +44,57 @@ pub enum SbrkError {
     OutOfMemory,
 }
 
-/// Where a heap that begins at `start` and ends at `end` ends after `delta` bytes more.
+/// Where a heap from `start` to `end` ends after `delta` bytes more, if nothing may lie above `limit`.
 ///
 /// # Errors
-/// Where that is below its start or above [`USER_TOP`].
-pub fn moved(start: VirtAddr, end: VirtAddr, delta: i64) -> Result<VirtAddr, SbrkError> {
+/// Where that is below its start or above `limit`.
+pub fn moved(start: VirtAddr, end: VirtAddr, limit: VirtAddr, delta: i64) -> Result<VirtAddr, SbrkError> {
     let new = end.get().checked_add_signed(delta);
     match new.map(VirtAddr::new) {
         Some(new) if new < start => Err(SbrkError::BelowStart),
-        Some(new) if new > USER_TOP => Err(SbrkError::AboveTop),
+        Some(new) if new > limit => Err(SbrkError::AboveTop),
         Some(new) => Ok(new),
         None if delta < 0 => Err(SbrkError::BelowStart),
         None => Err(SbrkError::AboveTop),
     }
 }
 
-impl AddressSpace {
+impl Memory {
     /// Moves the end of the heap by `delta` bytes; the old end.
     ///
     /// # Errors
     /// See [`SbrkError`].
-    pub fn sbrk(&mut self, delta: i64, policy: SbrkPolicy) -> Result<VirtAddr, SbrkError> {
-        let heap = *self.areas.heap_mut().ok_or(SbrkError::AboveTop)?;
-        let (old, new) = (heap.end, moved(heap.start, heap.end, delta)?);
-        if policy == SbrkPolicy::Eager {
-            self.map_all(page_up(old)..page_up(new), heap.prot.pte_flags() | PteFlags::U)?;
+    pub fn sbrk(&mut self, id: SpaceId, delta: i64) -> Result<VirtAddr, SbrkError> {
+        let areas = &mut self.space_mut(id).areas;
+        let heap = areas.heap_mut().ok_or(SbrkError::AboveTop)?.clone();
+        let limit = areas.limit_above(heap.start);
+        let (old, new) = (heap.end, moved(heap.start, heap.end, limit, delta)?);
+        if self.options.sbrk == SbrkPolicy::Eager {
+            self.map_all(id, page_up(old)..page_up(new), heap.prot.pte_flags() | PteFlags::U)?;
         }
-        self.unmap_pages(page_up(new)..page_up(old));
-        self.end_heap_at(new);
+        let space = self.space_mut(id);
+        space.unmap_pages(page_up(new)..page_up(old));
+        space.end_heap_at(new);
         Ok(old)
     }
 
     /// Maps frames of zeros over all of `pages`, or over none.
-    fn map_all(&mut self, pages: Range<VirtAddr>, flags: PteFlags) -> Result<(), SbrkError> {
+    fn map_all(&mut self, id: SpaceId, pages: Range<VirtAddr>, flags: PteFlags) -> Result<(), SbrkError> {
         let mut page = pages.start;
         while page < pages.end {
-            if self.map_zeros(page, flags).is_err() {
-                self.unmap_pages(pages.start..page);
+            if self.map_zeros(id, page, flags).is_err() {
+                self.space_mut(id).unmap_pages(pages.start..page);
                 return Err(SbrkError::OutOfMemory);
             }
             page = page.wrapping_add(PAGE_SIZE);
         }
         Ok(())
     }
+}
 
-    fn unmap_pages(&mut self, pages: Range<VirtAddr>) {
+impl AddressSpace {
+    /// Takes away what is mapped or in swap in `pages`, whole pages.
+    pub(crate) fn unmap_pages(&mut self, pages: Range<VirtAddr>) {
         if pages.start < pages.end {
             self.table.unmap(pages);
             arch::flush_all();
@@ -96,11 +102,10 @@ impl AddressSpace {
     }
 
     fn end_heap_at(&mut self, end: VirtAddr) {
-        let pid = self.pid;
-        if let Some(heap) = self.areas.heap_mut().filter(|heap| heap.end != end) {
-            heap.end = end;
-            report(pid, AreaOp::Resized, heap);
-        }
+        let Some(heap) = self.areas.heap_mut().filter(|heap| heap.end != end) else { return };
+        heap.end = end;
+        let heap = heap.clone();
+        self.report(AreaOp::Resized, &heap);
     }
 }
 
@@ -114,14 +119,22 @@ mod tests {
     use faultline_abi::{sv39::Access, trace::AreaKind};
 
     use super::*;
-    use crate::testing::{area, check, pool, space, touch};
+    use crate::{
+        memlayout::USER_TOP,
+        memory::MemoryOptions,
+        testing::{area, check, memory_with, space, touch},
+    };
 
     const PAGE: i64 = 4096;
     const POLICIES: [SbrkPolicy; 2] = [SbrkPolicy::Lazy, SbrkPolicy::Eager];
 
-    fn heap(space: &AddressSpace) -> (VirtAddr, VirtAddr) {
-        let heap = area(space, AreaKind::Heap);
+    fn heap(memory: &Memory, id: SpaceId) -> (VirtAddr, VirtAddr) {
+        let heap = area(memory, id, AreaKind::Heap);
         (heap.start, heap.end)
+    }
+
+    fn memory(sbrk: SbrkPolicy) -> Memory {
+        memory_with(64, MemoryOptions { sbrk, ..MemoryOptions::default() }, 0)
     }
 
     #[test]
@@ -140,88 +153,95 @@ mod tests {
             (i64::MAX, Err(SbrkError::AboveTop)),
         ];
         for (delta, expected) in table {
-            assert_eq!(moved(start, end, delta), expected.map(VirtAddr::new), "{delta}");
+            assert_eq!(moved(start, end, USER_TOP, delta), expected.map(VirtAddr::new), "{delta}");
         }
     }
 
     #[test]
     fn lazy_takes_frames_on_touch_and_eager_at_once() {
         for (policy, at_once, after_touch) in [(SbrkPolicy::Lazy, 0, 1), (SbrkPolicy::Eager, 3, 3)] {
-            let pool = pool(64);
-            let mut space = space(&pool);
-            let free = pool.free_count();
-            let old = space.sbrk(3 * PAGE, policy).unwrap();
-            assert_eq!(free - pool.free_count(), at_once, "{policy:?}");
-            touch(&mut space, old.wrapping_add(5000), Access::Store).unwrap();
-            assert_eq!(free - pool.free_count(), after_touch, "{policy:?}");
-            check(&pool, &[&space]);
+            let mut memory = memory(policy);
+            let id = space(&mut memory);
+            let free = memory.frames().free_count();
+            let old = memory.sbrk(id, 3 * PAGE).unwrap();
+            assert_eq!(free - memory.frames().free_count(), at_once, "{policy:?}");
+            touch(&mut memory, id, old.wrapping_add(5000), Access::Store).unwrap();
+            assert_eq!(free - memory.frames().free_count(), after_touch, "{policy:?}");
+            check(&memory);
         }
     }
 
     #[test]
     fn parts_of_pages_count_whole() {
         for policy in POLICIES {
-            let pool = pool(64);
-            let mut space = space(&pool);
-            let start = space.sbrk(1, policy).unwrap();
-            touch(&mut space, start.wrapping_add(4095), Access::Store).unwrap();
-            let free = pool.free_count();
+            let mut memory = memory(policy);
+            let id = space(&mut memory);
+            let start = memory.sbrk(id, 1).unwrap();
+            touch(&mut memory, id, start.wrapping_add(4095), Access::Store).unwrap();
+            let free = memory.frames().free_count();
             // Two more bytes in the same page, then less than a page back: nothing comes or goes.
-            space.sbrk(2, policy).unwrap();
-            space.sbrk(-2, policy).unwrap();
-            assert_eq!(pool.free_count(), free, "{policy:?}");
+            memory.sbrk(id, 2).unwrap();
+            memory.sbrk(id, -2).unwrap();
+            assert_eq!(memory.frames().free_count(), free, "{policy:?}");
             // The last byte back: now the page goes.
-            space.sbrk(-1, policy).unwrap();
-            assert_eq!((pool.free_count(), heap(&space)), (free + 1, (start, start)), "{policy:?}");
-            assert_eq!(touch(&mut space, start, Access::Load), Err(crate::plan::Reason::BeyondHeap));
+            memory.sbrk(id, -1).unwrap();
+            assert_eq!(
+                (memory.frames().free_count(), heap(&memory, id)),
+                (free + 1, (start, start)),
+                "{policy:?}"
+            );
+            assert_eq!(touch(&mut memory, id, start, Access::Load), Err(crate::plan::Reason::BeyondHeap));
         }
     }
 
     #[test]
     fn memory_that_went_and_came_back_is_zero() {
         for policy in POLICIES {
-            let pool = pool(64);
-            let mut space = space(&pool);
-            let page = space.sbrk(PAGE, policy).unwrap();
-            touch(&mut space, page, Access::Store).unwrap();
-            space.table.page_mut(page).unwrap()[9] = 7;
-            space.sbrk(-PAGE, policy).unwrap();
-            space.sbrk(PAGE, policy).unwrap();
-            touch(&mut space, page, Access::Load).unwrap();
-            assert_eq!(space.table.page(page).unwrap()[9], 0, "{policy:?}");
+            let mut memory = memory(policy);
+            let id = space(&mut memory);
+            let page = memory.sbrk(id, PAGE).unwrap();
+            touch(&mut memory, id, page, Access::Store).unwrap();
+            memory.copyout(id, page.wrapping_add(9), &[7]).unwrap();
+            memory.sbrk(id, -PAGE).unwrap();
+            memory.sbrk(id, PAGE).unwrap();
+            touch(&mut memory, id, page, Access::Load).unwrap();
+            let mut byte = [1];
+            memory.copyin(id, page.wrapping_add(9), &mut byte).unwrap();
+            assert_eq!(byte, [0], "{policy:?}");
         }
     }
 
     #[test]
     fn a_refused_sbrk_changes_nothing() {
-        let pool = pool(64);
-        let mut space = space(&pool);
-        space.sbrk(2 * PAGE, SbrkPolicy::Eager).unwrap();
-        let before = (pool.free_count(), heap(&space));
         let refused = [
-            (-2 * PAGE - 1, SbrkPolicy::Lazy, SbrkError::BelowStart),
-            (i64::MIN, SbrkPolicy::Eager, SbrkError::BelowStart),
-            (i64::MAX, SbrkPolicy::Lazy, SbrkError::AboveTop),
-            (1 << 38, SbrkPolicy::Eager, SbrkError::AboveTop),
-            (100 * PAGE, SbrkPolicy::Eager, SbrkError::OutOfMemory),
+            (SbrkPolicy::Lazy, -2 * PAGE - 1, SbrkError::BelowStart),
+            (SbrkPolicy::Eager, i64::MIN, SbrkError::BelowStart),
+            (SbrkPolicy::Lazy, i64::MAX, SbrkError::AboveTop),
+            (SbrkPolicy::Eager, 1 << 38, SbrkError::AboveTop),
+            (SbrkPolicy::Eager, 100 * PAGE, SbrkError::OutOfMemory),
         ];
-        for (delta, policy, error) in refused {
-            assert_eq!(space.sbrk(delta, policy), Err(error), "{delta}");
-            assert_eq!((pool.free_count(), heap(&space)), before, "{delta}");
+        for (policy, delta, error) in refused {
+            let mut memory = memory(policy);
+            let id = space(&mut memory);
+            memory.sbrk(id, 2 * PAGE).unwrap();
+            let before = heap(&memory, id);
+            assert_eq!(memory.sbrk(id, delta), Err(error), "{delta}");
+            assert_eq!(heap(&memory, id), before, "{delta}");
+            check(&memory);
         }
     }
 
     #[test]
     fn a_lazy_heap_may_promise_more_than_there_is_and_shrinks_at_once() {
-        let pool = pool(64);
-        let mut space = space(&pool);
-        let (start, end) = heap(&space);
+        let mut memory = memory(SbrkPolicy::Lazy);
+        let id = space(&mut memory);
+        let (start, end) = heap(&memory, id);
         let room = i64::try_from(USER_TOP.get() - end.get()).unwrap();
-        space.sbrk(room, SbrkPolicy::Lazy).unwrap();
-        touch(&mut space, VirtAddr::new(USER_TOP.get() - 1), Access::Store).unwrap();
-        touch(&mut space, VirtAddr::new(1 << 37), Access::Store).unwrap();
-        let free = pool.free_count();
-        space.sbrk(-room, SbrkPolicy::Lazy).unwrap();
-        assert_eq!((pool.free_count(), heap(&space)), (free + 2, (start, end)));
+        memory.sbrk(id, room).unwrap();
+        touch(&mut memory, id, VirtAddr::new(USER_TOP.get() - 1), Access::Store).unwrap();
+        touch(&mut memory, id, VirtAddr::new(1 << 37), Access::Store).unwrap();
+        let free = memory.frames().free_count();
+        memory.sbrk(id, -room).unwrap();
+        assert_eq!((memory.frames().free_count(), heap(&memory, id)), (free + 2, (start, end)));
     }
 }

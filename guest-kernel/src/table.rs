@@ -1,8 +1,11 @@
 //! One page of a page table, and the references that its entries own.
 //!
 //! An entry that maps a frame of the pool owns one reference to it, from `Table::map` to
-//! `Table::take`; an entry that points at a table of the next level owns that table. So an entry
-//! can neither leak a frame nor outlive it.
+//! `Table::take`; an entry that points at a table of the next level owns that table; the entry of a
+//! page in swap owns its slot. So an entry can neither leak a frame nor outlive it.
+//!
+//! The hardware looks at an entry whose V bit is clear no further, so the kernel keeps the number of a
+//! swap slot there: the first RSW bit says so, and the number stands where a frame's would.
 
 use faultline_abi::{
     Ppn, VirtAddr,
@@ -14,7 +17,35 @@ use faultline_abi::{
 use crate::{
     frame::{Frame, FramePool},
     pid::Pid,
+    swap::Slot,
 };
+
+/// Marks an entry whose page is in swap.
+const IN_SWAP: PteFlags = PteFlags::RSW0;
+
+/// The entry of a page in swap slot `number`.
+#[must_use]
+pub const fn swapped_entry(number: u32) -> Pte {
+    Pte::new(Ppn::new(number as u64), IN_SWAP)
+}
+
+/// The swap slot that an entry names, if its page is in swap.
+#[must_use]
+pub fn slot_of(pte: Pte) -> Option<u32> {
+    let swapped = !pte.is_valid() && pte.flags().contains(IN_SWAP);
+    if swapped { u32::try_from(pte.ppn().get()).ok() } else { None }
+}
+
+/// What an entry owned. It goes back when this is dropped.
+#[expect(dead_code, reason = "the fields are kept until they are dropped, not read")]
+pub(crate) enum Owned {
+    /// Nothing, or memory that is not counted.
+    Nothing,
+    /// A frame.
+    Frame(Frame),
+    /// A page in swap.
+    Slot(Slot),
+}
 
 /// Why an entry could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,19 +109,29 @@ impl Table {
         Ok(())
     }
 
-    /// Clears the entry; the frame that it owned, if any.
+    /// Notes that the page is in `slot`. The entry owns that reference from now on.
+    pub(crate) fn put_slot(&mut self, index: usize, slot: Slot) -> Result<(), MapError> {
+        self.check_free(index)?;
+        self.0[index] = swapped_entry(slot.into_number()).raw();
+        Ok(())
+    }
+
+    /// Clears the entry; what it owned.
     ///
     /// # Safety
     /// The entry was made by [`Table::map`], points at a table, or maps memory outside the pool: not
     /// by [`Table::map_uncounted`] for a frame of the pool.
-    pub(crate) unsafe fn take(&mut self, index: usize, pool: &FramePool, owner: Pid) -> Option<Frame> {
+    pub(crate) unsafe fn take(&mut self, index: usize, pool: &FramePool, owner: Pid) -> Owned {
         let pte = self.entry(index);
         self.0[index] = Pte::INVALID.raw();
+        if let Some(number) = slot_of(pte) {
+            return Owned::Slot(pool.swap().adopt(number));
+        }
         if !pte.is_valid() {
-            return None;
+            return Owned::Nothing;
         }
         // SAFETY: the entry held the reference that was given up for it, and is gone now.
-        unsafe { pool.adopt(pte.ppn(), owner) }
+        unsafe { pool.adopt(pte.ppn(), owner) }.map_or(Owned::Nothing, Owned::Frame)
     }
 
     /// The table that a pointer entry owns.
@@ -105,6 +146,15 @@ impl Table {
         let page = self.pointed_at(index, pool)?;
         // SAFETY: as in `child`; this table is borrowed exclusively and owns the other alone.
         Some(unsafe { page.cast().as_mut() })
+    }
+
+    /// How many tables hang below this one, of `level`.
+    pub(crate) fn tables_below(&self, level: u32, pool: &FramePool) -> usize {
+        if level == 0 {
+            return 0;
+        }
+        let children = (0..self.0.len()).filter_map(|index| self.child(index, pool));
+        children.map(|child| 1 + child.tables_below(level - 1, pool)).sum()
     }
 
     /// The table under this entry, made where there is none.
@@ -137,7 +187,7 @@ impl Table {
     }
 
     fn check_free(&self, index: usize) -> Result<(), MapError> {
-        if self.entry(index).is_valid() { Err(MapError::Occupied) } else { Ok(()) }
+        if self.entry(index) == Pte::INVALID { Ok(()) } else { Err(MapError::Occupied) }
     }
 
     fn write(&mut self, index: usize, ppn: Ppn, flags: PteFlags) -> Pte {

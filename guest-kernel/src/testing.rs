@@ -1,7 +1,14 @@
-//! What the unit tests of several files share: a program to load, a stand-in for the hart that
-//! touches memory, and the invariants of an address space.
+//! What the unit tests of several files share: a program to load, a file and a swap device in memory,
+//! a stand-in for the hart that touches memory, and the invariants that hold between operations.
 
-use std::{boxed::Box, collections::BTreeSet, vec, vec::Vec};
+use std::{
+    boxed::Box,
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    vec,
+    vec::Vec,
+};
 
 use core::ptr::NonNull;
 
@@ -12,15 +19,19 @@ use faultline_abi::{
 };
 
 use crate::{
-    address_space::AddressSpace,
-    area::Area,
+    area::{Area, Backing, Sharing},
     elf_file::tests::{DATA, TEXT, file},
-    exec::{ExecError, Image, load},
+    exec::{ExecError, Image},
     fault::Toucher,
+    file::{File, FileId, FileRef, IoError},
     frame::{FramePool, PAGE_BYTES, Page},
     memlayout::{TRAMPOLINE, TRAPFRAME},
+    memory::{Memory, MemoryOptions, SpaceId},
     pid::Pid,
-    plan::Reason,
+    plan::{Reason, right},
+    shared_memory::Kept,
+    swap::SwapDevice,
+    table::slot_of,
 };
 
 /// A frame of the kernel's image, as far as the tests are concerned.
@@ -34,72 +45,192 @@ pub(crate) fn pool(count: u32) -> FramePool {
     unsafe { FramePool::new(window, Ppn::new(0x80200), count) }
 }
 
+/// A file in ordinary memory.
+pub(crate) struct MemoryFile {
+    id: FileId,
+    bytes: RefCell<Vec<u8>>,
+}
+
+impl MemoryFile {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        Self::numbered(1, bytes)
+    }
+
+    pub(crate) fn numbered(id: u32, bytes: &[u8]) -> Self {
+        Self { id: FileId(id), bytes: RefCell::new(bytes.into()) }
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.bytes.borrow().clone()
+    }
+}
+
+impl File for MemoryFile {
+    fn id(&self) -> FileId {
+        self.id
+    }
+
+    fn size(&self) -> u64 {
+        self.bytes.borrow().len() as u64
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), IoError> {
+        let start = usize::try_from(offset).map_err(|_| IoError)?;
+        let end = start.checked_add(buffer.len()).ok_or(IoError)?;
+        buffer.copy_from_slice(self.bytes.borrow().get(start..end).ok_or(IoError)?);
+        Ok(())
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), IoError> {
+        let start = usize::try_from(offset).map_err(|_| IoError)?;
+        let mut all = self.bytes.borrow_mut();
+        let end = all.len().max(start + bytes.len());
+        all.resize(end, 0);
+        all[start..start + bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), IoError> {
+        Ok(())
+    }
+}
+
+/// Swap in ordinary memory.
+struct MemorySwap(Vec<[u8; PAGE_BYTES]>);
+
+impl SwapDevice for MemorySwap {
+    fn read(&mut self, slot: u32, page: &mut [u8; PAGE_BYTES]) -> Result<(), IoError> {
+        *page = self.0[slot as usize];
+        Ok(())
+    }
+
+    fn write(&mut self, slot: u32, page: &[u8; PAGE_BYTES]) -> Result<(), IoError> {
+        self.0[slot as usize] = *page;
+        Ok(())
+    }
+}
+
+/// Memory of `frames` frames, managed as by default, without swap.
+pub(crate) fn memory(frames: u32) -> Memory {
+    memory_with(frames, MemoryOptions::default(), 0)
+}
+
+/// Memory of `frames` frames and `slots` swap slots, managed as `options` say.
+pub(crate) fn memory_with(frames: u32, options: MemoryOptions, slots: u32) -> Memory {
+    let pool = pool(frames);
+    pool.swap().set_size(slots);
+    let swap = MemorySwap(vec![[0; PAGE_BYTES]; slots as usize]);
+    Memory::new(pool, options, Some(Box::new(swap)), TRAMPOLINE_FRAME)
+}
+
 /// A program with one page of text, two of data and bss, a stack and an empty heap.
-pub(crate) fn image(pool: &FramePool, pid: Pid) -> Result<Image, ExecError> {
-    load(&mut &*file(0x1000, &[TEXT, DATA]), pool, pid, TRAMPOLINE_FRAME)
+pub(crate) fn image(memory: &mut Memory, pid: Pid) -> Result<Image, ExecError> {
+    let file: FileRef = Rc::new(MemoryFile::new(&file(0x1000, &[TEXT, DATA])));
+    memory.load(&file, pid, &[b"test"])
 }
 
 /// The address space of [`image`].
-pub(crate) fn space(pool: &FramePool) -> AddressSpace {
-    image(pool, Pid::KERNEL.next()).expect("enough frames for a program").space
+pub(crate) fn space(memory: &mut Memory) -> SpaceId {
+    image(memory, Pid::KERNEL.next()).expect("enough frames for a program").space
+}
+
+/// How many frames [`space`] takes.
+pub(crate) fn frames_of_a_program() -> u32 {
+    let mut memory = memory(64);
+    let _space = space(&mut memory);
+    u32::try_from(memory.frames().count() - memory.frames().free_count()).unwrap()
 }
 
 /// The area of this kind.
-pub(crate) fn area(space: &AddressSpace, kind: AreaKind) -> Area {
-    *space.areas().of_kind(kind).expect("every program has the area")
+pub(crate) fn area(memory: &Memory, id: SpaceId, kind: AreaKind) -> Area {
+    memory.space(id).areas().of_kind(kind).expect("every program has the area").clone()
 }
 
 /// Does what a hart does in U-mode: goes through the page table, and traps where it may not.
-pub(crate) fn touch(space: &mut AddressSpace, va: VirtAddr, access: Access) -> Result<(), Reason> {
-    if !may(space, va, access) {
-        space.fault(va, access, Toucher::Program)?;
-        assert!(may(space, va, access), "{access:?} at {va} faults again");
+pub(crate) fn touch(memory: &mut Memory, id: SpaceId, va: VirtAddr, access: Access) -> Result<(), Reason> {
+    if !may(memory, id, va, access) {
+        memory.fault(id, va, access, Toucher::Program)?;
+        assert!(may(memory, id, va, access), "{access:?} at {va} faults again");
     }
-    let flags = space.table.walk(va).flags() | PteFlags::A;
+    let table = &mut memory.space_mut(id).table;
     let dirty = if access == Access::Store { PteFlags::D } else { PteFlags::empty() };
-    space.table.set_flags(va, flags | dirty);
+    table.set_flags(va, table.walk(va).flags() | PteFlags::A | dirty);
     Ok(())
 }
 
-fn may(space: &AddressSpace, va: VirtAddr, access: Access) -> bool {
-    let right = match access {
-        Access::Fetch => PteFlags::X,
-        Access::Load => PteFlags::R,
-        Access::Store => PteFlags::W,
-    };
-    space.table().walk(va).flags().contains(PteFlags::V | PteFlags::U | right)
+fn may(memory: &Memory, id: SpaceId, va: VirtAddr, access: Access) -> bool {
+    memory.space(id).table().walk(va).flags().contains(PteFlags::V | PteFlags::U | right(access))
 }
 
-/// Checks what must hold between operations: every mapped page lies in an area with no more rights
-/// than the area has, and each frame has as many references as entries map it.
-pub(crate) fn check(pool: &FramePool, spaces: &[&AddressSpace]) {
-    let mut mapped = BTreeSet::new();
-    for space in spaces {
-        for (area, va) in pages(space) {
-            let pte = space.table().walk(va);
-            if !pte.is_valid() || va == TRAMPOLINE {
-                continue;
-            }
-            assert!(mapped.insert(pte.ppn()), "frame {:?} is mapped twice", pte.ppn());
-            assert_eq!(pool.refs(pte.ppn()), 1, "{va}");
-            if area.is_for_users() {
-                assert_eq!(pte.flags() & PteFlags::RWX, area.prot.pte_flags(), "{va}");
+/// Checks what must hold between operations.
+///
+/// - Every page that has an entry lies in an area, with no more rights than the area has.
+/// - A frame has as many references as entries map it and as the kernel holds; a slot likewise.
+/// - A private page that others hold too cannot be written.
+/// - Every frame is free, a table, mapped, or held by the kernel: none is lost.
+pub(crate) fn check(memory: &Memory) {
+    let mut frames: BTreeMap<Ppn, u32> = BTreeMap::new();
+    let mut slots: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut tables = 0;
+    count_kernel_holds(memory, &mut frames, &mut slots);
+    for space in memory.spaces.values() {
+        tables += space.table().tables();
+        *frames.entry(space.table().mapped(TRAPFRAME).expect("a trapframe")).or_default() += 1;
+        for (va, pte) in space.entries() {
+            if let Some(slot) = slot_of(pte) {
+                *slots.entry(slot).or_default() += 1;
             } else {
-                assert!(!pte.flags().contains(PteFlags::U), "{va}");
+                *frames.entry(pte.ppn()).or_default() += 1;
             }
+            check_page(
+                memory,
+                space.areas().at(va).expect("a page lies in an area"),
+                va,
+                pte.flags(),
+                pte.ppn(),
+            );
         }
     }
-    assert!(mapped.len() + pool.free_count() <= pool.count());
+    for (&ppn, &refs) in &frames {
+        assert_eq!(memory.frames().refs(ppn), refs, "references of {ppn:?}");
+    }
+    let map = memory.frames().swap();
+    for slot in 0..u32::try_from(map.count()).unwrap() {
+        assert_eq!(map.refs(slot), slots.get(&slot).copied().unwrap_or(0), "slot {slot}");
+    }
+    let held = memory.frames().count() - memory.frames().free_count();
+    assert_eq!(held, tables + frames.len(), "no frame is lost");
 }
 
-/// Every page of every area but those of a heap beyond 64 pages.
-fn pages(space: &AddressSpace) -> Vec<(Area, VirtAddr)> {
-    let mut pages = Vec::new();
-    for area in space.areas().iter() {
-        let count = (area.page_end().get() - area.start.get()) / PAGE_SIZE;
-        pages.extend((0..count.min(64)).map(|n| (*area, area.start.wrapping_add(n * PAGE_SIZE))));
+fn count_kernel_holds(memory: &Memory, frames: &mut BTreeMap<Ppn, u32>, slots: &mut BTreeMap<u32, u32>) {
+    if let Some(zero) = &memory.zero {
+        frames.insert(zero.ppn(), 1);
     }
-    pages
+    let mut seen = BTreeSet::new();
+    for area in memory.spaces.values().flat_map(|space| space.areas().iter()) {
+        let Backing::Memory { memory, .. } = &area.backing else { continue };
+        if seen.insert(Rc::as_ptr(memory)) {
+            memory.each(|kept| match kept {
+                Kept::Frame(frame) => *frames.entry(frame.ppn()).or_default() += 1,
+                Kept::Slot(slot) => *slots.entry(slot.number()).or_default() += 1,
+            });
+        }
+    }
+}
+
+fn check_page(memory: &Memory, area: &Area, va: VirtAddr, flags: PteFlags, ppn: Ppn) {
+    if !flags.contains(PteFlags::V) {
+        assert!(area.is_for_users(), "{va} is in swap");
+        return;
+    }
+    assert_eq!(flags.contains(PteFlags::U), area.is_for_users(), "{va}");
+    if area.is_for_users() {
+        assert!(area.prot.pte_flags().contains(flags & PteFlags::RWX), "{va}");
+    }
+    let shared = memory.frames().refs(ppn) > 1 || memory.frames().name_of(ppn).is_some();
+    if shared && area.sharing == Sharing::Private {
+        assert!(!flags.contains(PteFlags::W), "{va} is shared and private and writable");
+    }
 }
 
 #[test]

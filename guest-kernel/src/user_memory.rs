@@ -1,46 +1,98 @@
-//! `copyin`: the kernel reads a program's memory for a system call.
+//! `copyin` and `copyout`: the kernel reads and writes a program's memory for a system call.
 //!
-//! It may touch what the program may touch and no more, and a page that is not there yet comes by
-//! the same fault code as for the program itself.
+//! It may touch what the program may touch and no more, and a page that is not there yet, or that
+//! must be copied first, comes by the same fault code as for the program itself.
+
+use alloc::vec::Vec;
 
 use faultline_abi::{
-    PAGE_SIZE, VirtAddr,
+    PAGE_SIZE, Ppn, VirtAddr,
     sv39::{Access, PteFlags},
 };
 
-use crate::{address_space::AddressSpace, fault::Toucher, frame::PAGE_BYTES, plan::Reason};
+use crate::{
+    fault::Toucher,
+    memory::{Memory, SpaceId},
+    plan::{Reason, right, touched},
+};
 
-impl AddressSpace {
+impl Memory {
     /// Copies `buffer.len()` bytes at `va` of the program into `buffer`.
     ///
     /// # Errors
     /// Why an address may not be read. Part of `buffer` may be filled then.
-    pub fn copyin(&mut self, va: VirtAddr, buffer: &mut [u8]) -> Result<(), Reason> {
+    pub fn copyin(&mut self, id: SpaceId, va: VirtAddr, buffer: &mut [u8]) -> Result<(), Reason> {
         let mut va = va;
         let mut rest = buffer;
         while !rest.is_empty() {
-            let page = self.readable_page(va)?;
-            let bytes = &page[offset_in_page(va)..];
-            let (now, later) = rest.split_at_mut(bytes.len().min(rest.len()));
-            now.copy_from_slice(&bytes[..now.len()]);
+            let ppn = self.page_for(id, va, Access::Load)?;
+            let (now, later) = rest.split_at_mut(to_page_end(va).min(rest.len()));
+            self.frames.read(ppn, offset_in_page(va), now);
             rest = later;
-            va = va.page_down().checked_add(PAGE_SIZE).ok_or(Reason::KernelAddress)?;
+            va = next_page(va)?;
         }
         Ok(())
     }
 
-    /// The page of `va`, brought in if need be, if the program may read it.
-    fn readable_page(&mut self, va: VirtAddr) -> Result<&[u8; PAGE_BYTES], Reason> {
-        if !self.may_read(va) {
-            self.fault(va, Access::Load, Toucher::Kernel)?;
+    /// Copies `bytes` to `va` of the program.
+    ///
+    /// # Errors
+    /// Why an address may not be written. Some bytes may be there then.
+    pub fn copyout(&mut self, id: SpaceId, va: VirtAddr, bytes: &[u8]) -> Result<(), Reason> {
+        let mut va = va;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let ppn = self.page_for(id, va, Access::Store)?;
+            let (now, later) = rest.split_at(to_page_end(va).min(rest.len()));
+            self.frames.write(ppn, offset_in_page(va), now);
+            rest = later;
+            va = next_page(va)?;
         }
-        self.table.page(va).ok_or(Reason::Unmapped)
+        Ok(())
     }
 
-    /// Whether the entry for `va` lets U-mode read.
-    fn may_read(&self, va: VirtAddr) -> bool {
-        self.table.walk(va).flags().contains(PteFlags::V | PteFlags::R | PteFlags::U)
+    /// The string at `va` of the program, without the zero that ends it; at most `max` bytes.
+    ///
+    /// # Errors
+    /// Why an address may not be read, or [`Reason::Unmapped`] for a string without an end.
+    pub fn copyin_string(&mut self, id: SpaceId, va: VirtAddr, max: usize) -> Result<Vec<u8>, Reason> {
+        let mut string = Vec::new();
+        for distance in 0..=max as u64 {
+            let mut byte = [0];
+            self.copyin(id, va.checked_add(distance).ok_or(Reason::KernelAddress)?, &mut byte)?;
+            match byte {
+                [0] => return Ok(string),
+                [byte] => string.push(byte),
+            }
+        }
+        Err(Reason::Unmapped)
     }
+
+    /// The frame of the page of `va`, brought in if need be, if the program may do `access` there.
+    ///
+    /// The hart does not see what the kernel does through its own view of memory, so the accessed and
+    /// dirty bits are set here.
+    fn page_for(&mut self, id: SpaceId, va: VirtAddr, access: Access) -> Result<Ppn, Reason> {
+        let needed = PteFlags::V | PteFlags::U | right(access);
+        if !self.space(id).table.walk(va).flags().contains(needed) {
+            self.fault(id, va, access, Toucher::Kernel)?;
+        }
+        let table = &mut self.space_mut(id).table;
+        let pte = table.walk(va);
+        let flags = touched(pte.flags(), access);
+        if flags != pte.flags() {
+            table.set_flags(va, flags);
+        }
+        Ok(pte.ppn())
+    }
+}
+
+fn next_page(va: VirtAddr) -> Result<VirtAddr, Reason> {
+    va.page_down().checked_add(PAGE_SIZE).ok_or(Reason::KernelAddress)
+}
+
+fn to_page_end(va: VirtAddr) -> usize {
+    crate::frame::PAGE_BYTES - offset_in_page(va)
 }
 
 fn offset_in_page(va: VirtAddr) -> usize {
@@ -57,40 +109,55 @@ mod tests {
     use crate::{
         arch::take_events,
         memlayout::{MAXVA, TRAMPOLINE, TRAPFRAME},
-        sbrk::SbrkPolicy,
-        testing::{area, pool, space},
+        testing::{area, memory, space},
     };
 
     #[test]
     fn bytes_come_across_pages_and_from_untouched_heap() {
-        let pool = pool(64);
-        let mut space = space(&pool);
-        let heap = space.sbrk(3 * 4096, SbrkPolicy::Lazy).unwrap();
+        let mut memory = memory(64);
+        let id = space(&mut memory);
+        let heap = memory.sbrk(id, 3 * 4096).unwrap();
         let mut bytes = vec![1; 5000];
-        space.copyin(heap.wrapping_add(4000), &mut bytes).unwrap();
+        memory.copyin(id, heap.wrapping_add(4000), &mut bytes).unwrap();
         assert_eq!(bytes, vec![0; 5000]);
-        let resident = |page| space.table.walk(heap.wrapping_add(page * PAGE_SIZE)).is_valid();
+        let resident = |page| memory.space(id).table.walk(heap.wrapping_add(page * PAGE_SIZE)).is_valid();
         assert!(resident(0) && resident(1) && resident(2));
     }
 
     #[test]
-    fn text_is_readable_as_it_is_in_the_file() {
-        let pool = pool(64);
-        let mut space = space(&pool);
-        let mut bytes = [0; 4];
-        space.copyin(VirtAddr::new(0x1000), &mut bytes).unwrap();
-        assert_eq!(bytes, [80, 81, 82, 83], "byte n of the test file is n % 251");
+    fn what_goes_out_comes_in_and_makes_pages_dirty() {
+        let mut memory = memory(64);
+        let id = space(&mut memory);
+        let at = memory.sbrk(id, 3 * 4096).unwrap().wrapping_add(4000);
+        let bytes: vec::Vec<u8> = (0..5000u16).map(|n| n.to_le_bytes()[0]).collect();
+        memory.copyout(id, at, &bytes).unwrap();
+        let mut back = vec![0; 5000];
+        memory.copyin(id, at, &mut back).unwrap();
+        assert_eq!(back, bytes);
+        assert!(memory.space(id).table.walk(at).flags().contains(PteFlags::A | PteFlags::D));
     }
 
     #[test]
-    fn what_the_program_may_not_read_the_kernel_does_not_read_for_it() {
-        let pool = pool(64);
-        let mut space = space(&pool);
-        let heap = space.sbrk(4096, SbrkPolicy::Eager).unwrap();
+    fn text_is_readable_as_it_is_in_the_file_and_not_writable() {
+        let mut memory = memory(64);
+        let id = space(&mut memory);
+        let mut bytes = [0; 4];
+        memory.copyin(id, VirtAddr::new(0x1000), &mut bytes).unwrap();
+        assert_eq!(bytes, [80, 81, 82, 83], "byte n of the test file is n % 251");
+        let refused = memory.copyout(id, VirtAddr::new(0x1000), &bytes);
+        assert_eq!(refused, Err(Reason::Forbidden(AreaKind::Text, Access::Store)));
+    }
+
+    #[test]
+    fn what_the_program_may_not_touch_the_kernel_does_not_touch_for_it() {
+        let mut memory = memory(64);
+        let id = space(&mut memory);
+        let heap = memory.sbrk(id, 4096).unwrap();
+        memory.copyin(id, heap, &mut [0]).unwrap();
         let bad = [
             (VirtAddr::new(0), Reason::NullPointer),
             (VirtAddr::new(8), Reason::NullPointer),
-            (area(&space, AreaKind::Guard).start, Reason::StackOverflow),
+            (area(&memory, id, AreaKind::Guard).start, Reason::StackOverflow),
             (heap.wrapping_add(4096), Reason::BeyondHeap),
             // The first bytes are the program's, the next page is not.
             (heap.wrapping_add(4090), Reason::BeyondHeap),
@@ -100,19 +167,33 @@ mod tests {
             (VirtAddr::new(MAXVA), Reason::KernelAddress),
             (VirtAddr::new(u64::MAX - 3), Reason::KernelAddress),
         ];
-        let free = pool.free_count();
+        let free = memory.frames().free_count();
         for (va, reason) in bad {
-            assert_eq!(space.copyin(va, &mut [0; 16]), Err(reason), "{va}");
+            assert_eq!(memory.copyin(id, va, &mut [0; 16]), Err(reason), "{va}");
+            assert_eq!(memory.copyout(id, va, &[0; 16]), Err(reason), "{va}");
         }
-        assert_eq!(pool.free_count(), free);
+        assert_eq!(memory.frames().free_count(), free);
+    }
+
+    #[test]
+    fn a_string_ends_at_its_zero_and_must_have_one() {
+        let mut memory = memory(64);
+        let id = space(&mut memory);
+        let heap = memory.sbrk(id, 8192).unwrap();
+        let across = heap.wrapping_add(4093);
+        memory.copyout(id, across, b"name\0rest").unwrap();
+        assert_eq!(memory.copyin_string(id, across, 16).unwrap(), b"name");
+        assert_eq!(memory.copyin_string(id, across, 3), Err(Reason::Unmapped));
+        memory.copyout(id, heap.wrapping_add(8188), b"tail").unwrap();
+        assert_eq!(memory.copyin_string(id, heap.wrapping_add(8188), 16), Err(Reason::BeyondHeap));
     }
 
     #[test]
     fn a_refused_copy_is_reported_as_refused_and_kills_nobody() {
-        let pool = pool(64);
-        let mut space = space(&pool);
+        let mut memory = memory(64);
+        let id = space(&mut memory);
         drop(take_events());
-        space.copyin(VirtAddr::new(0), &mut [0]).unwrap_err();
+        memory.copyin(id, VirtAddr::new(0), &mut [0]).unwrap_err();
         let how = take_events().iter().find_map(|event| match event {
             TraceEvent::Resolved { how, .. } => Some(*how),
             _ => None,
@@ -121,8 +202,10 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_read_for_an_empty_buffer() {
-        let pool = pool(64);
-        assert_eq!(space(&pool).copyin(VirtAddr::new(0), &mut []), Ok(()));
+    fn nothing_is_touched_for_an_empty_buffer() {
+        let mut memory = memory(64);
+        let id = space(&mut memory);
+        assert_eq!(memory.copyin(id, VirtAddr::new(0), &mut []), Ok(()));
+        assert_eq!(memory.copyout(id, VirtAddr::new(0), &[]), Ok(()));
     }
 }

@@ -1,23 +1,51 @@
 //! The console.
 
+use alloc::vec::Vec;
 use core::fmt;
 
-use crate::arch::Uart;
+use crate::{arch::Uart, line::Lines};
 
-/// Where the kernel and its programs print.
-pub struct Console(Uart);
+/// Where the kernel and its programs print, and people type.
+pub struct Console {
+    uart: Uart,
+    lines: Lines,
+}
 
 impl Console {
     /// A console on this serial port.
     #[must_use]
-    pub const fn new(uart: Uart) -> Self {
-        Self(uart)
+    pub fn new(uart: Uart) -> Self {
+        Self { uart, lines: Lines::default() }
+    }
+
+    /// Lets the serial port interrupt when somebody types.
+    pub fn listen(&mut self) {
+        self.uart.listen();
+    }
+
+    /// Takes in what was typed, and shows it.
+    pub fn take_input(&mut self) {
+        while let Some(byte) = self.uart.get() {
+            let shown = self.lines.typed(byte);
+            self.print(shown);
+        }
+    }
+
+    /// Whether a read would get something.
+    #[must_use]
+    pub fn can_be_read(&self) -> bool {
+        self.lines.are_ready()
+    }
+
+    /// At most `max` bytes of a line that was typed; none at the end of the input.
+    pub fn read(&mut self, max: usize) -> Vec<u8> {
+        self.lines.read(max)
     }
 
     /// Prints raw bytes.
     pub fn print(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            self.0.put(byte);
+            self.uart.put(byte);
         }
     }
 

@@ -1,21 +1,18 @@
-//! The disk, and the FAT file system on it.
+//! The disk: a FAT volume from its first sector, and behind it an area for swap.
 //!
-//! The whole disk is one FAT volume without a partition table. The file-system crate wants a table,
-//! so [`Disk`] shows one: its block 0 is a made-up table with one partition, and the volume follows.
+//! There is no partition table. The file-system crate wants one, so [`Disk`] shows one: its block 0 is
+//! a made-up table with one partition, and the volume follows.
 
+use alloc::rc::Rc;
 use core::{cell::RefCell, fmt};
 
-use embedded_sdmmc::{
-    Block, BlockCount, BlockDevice as Blocks, BlockIdx, Mode, RawDirectory, RawFile, TimeSource, Timestamp,
-    VolumeIdx, VolumeManager,
-};
+use embedded_sdmmc::{Block, BlockCount, BlockDevice as Blocks, BlockIdx};
 use faultline_abi::trace::{DiskOp, TraceEvent};
 
-use crate::{
-    arch::BlockDevice,
-    program_file::{ProgramFile, ReadError},
-    trace,
-};
+use crate::{arch::BlockDevice, file::IoError, frame::PAGE_BYTES, swap::SwapDevice, trace};
+
+/// Sectors of a page.
+const PAGE_SECTORS: u64 = PAGE_BYTES as u64 / Block::LEN as u64;
 
 /// The blocks of the volume begin here, after the made-up partition table.
 const VOLUME_START: u32 = 1;
@@ -40,10 +37,35 @@ impl fmt::Display for DiskError {
 
 impl core::error::Error for DiskError {}
 
-/// The disk as the file system sees it.
-struct Disk(RefCell<BlockDevice>);
+/// The disk. Cloning gives another handle to it.
+#[derive(Clone)]
+pub struct Disk(Rc<RefCell<BlockDevice>>);
 
 impl Disk {
+    /// The disk behind this device.
+    #[must_use]
+    pub fn new(device: BlockDevice) -> Self {
+        Self(Rc::new(RefCell::new(device)))
+    }
+
+    /// The first sector, with which the volume begins.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn boot_sector(&self) -> Result<[u8; Block::LEN], DiskError> {
+        let mut block = [Block::new()];
+        self.read(&mut block, BlockIdx(VOLUME_START))?;
+        Ok(block[0].contents)
+    }
+
+    /// The area behind the volume that begins with `boot_sector`, and how many pages fit there.
+    #[must_use]
+    pub fn swap_area(&self, boot_sector: &[u8; Block::LEN]) -> (SwapArea, u32) {
+        let first = volume_sectors(boot_sector);
+        let pages = self.0.borrow().capacity().saturating_sub(first) / PAGE_SECTORS;
+        (SwapArea { disk: self.clone(), first }, u32::try_from(pages).unwrap_or(u32::MAX))
+    }
+
     /// Transfers `count` blocks from `start` by `transfer`, which gets the first sector.
     fn transfer(
         &self,
@@ -108,97 +130,40 @@ fn partition_table(sectors: u32) -> [u8; Block::LEN] {
     table
 }
 
-/// The board has no calendar clock that a run could depend on: every file dates from 1980.
-struct NoClock;
+/// Sectors of the volume (Microsoft's FAT specification, "Boot Sector": 16 bits wide, or 32 where
+/// those are zero).
+fn volume_sectors(boot_sector: &[u8; Block::LEN]) -> u64 {
+    let small = u16::from_le_bytes([boot_sector[19], boot_sector[20]]);
+    let [a, b, c, d] = [32, 33, 34, 35].map(|at: usize| boot_sector[at]);
+    if small == 0 { u32::from_le_bytes([a, b, c, d]).into() } else { small.into() }
+}
 
-impl TimeSource for NoClock {
-    fn get_timestamp(&self) -> Timestamp {
-        Timestamp {
-            year_since_1970: 10,
-            zero_indexed_month: 0,
-            zero_indexed_day: 0,
-            hours: 0,
-            minutes: 0,
-            seconds: 0,
-        }
+/// The part of the disk that pages are swapped to.
+pub struct SwapArea {
+    disk: Disk,
+    first: u64,
+}
+
+impl SwapArea {
+    fn transfer(
+        &self,
+        op: DiskOp,
+        slot: u32,
+        transfer: impl FnOnce(&mut BlockDevice, usize) -> virtio_drivers::Result,
+    ) -> Result<(), IoError> {
+        let sector = self.first + u64::from(slot) * PAGE_SECTORS;
+        trace::emit(TraceEvent::Disk { op, sector, sectors: PAGE_SECTORS });
+        let sector = usize::try_from(sector).map_err(|_| IoError)?;
+        transfer(&mut self.disk.0.borrow_mut(), sector).map_err(|_| IoError)
     }
 }
 
-/// Why a file cannot be opened.
-pub type FileError = embedded_sdmmc::Error<DiskError>;
-
-/// The file system.
-pub struct FileSystem {
-    manager: VolumeManager<Disk, NoClock>,
-    root: RawDirectory,
-}
-
-impl FileSystem {
-    /// The file system on `device`.
-    ///
-    /// # Errors
-    /// Where there is no FAT16 or FAT32 volume, or the disk fails.
-    pub fn mount(device: BlockDevice) -> Result<Self, FileError> {
-        let disk = Disk(RefCell::new(device));
-        let mut boot_sector = [Block::new()];
-        disk.read(&mut boot_sector, BlockIdx(VOLUME_START)).map_err(FileError::DeviceError)?;
-        check_cluster_size(&boot_sector[0].contents)?;
-        let manager = VolumeManager::new(disk, NoClock);
-        let volume = manager.open_raw_volume(VolumeIdx(0))?;
-        let root = manager.open_root_dir(volume)?;
-        Ok(Self { manager, root })
+impl SwapDevice for SwapArea {
+    fn read(&mut self, slot: u32, page: &mut [u8; PAGE_BYTES]) -> Result<(), IoError> {
+        self.transfer(DiskOp::Read, slot, |device, sector| device.read_blocks(sector, page))
     }
 
-    /// Opens the file `name` of the root directory to read. Upper and lower case are the same.
-    ///
-    /// # Errors
-    /// Where there is none, or the disk fails.
-    pub fn open(&self, name: &str) -> Result<OpenFile<'_>, FileError> {
-        let file = self.manager.open_file_in_dir(self.root, name, Mode::ReadOnly)?;
-        Ok(OpenFile { files: self, file })
-    }
-}
-
-/// Checks what the file-system crate would divide by (Microsoft's FAT specification, "Boot Sector").
-fn check_cluster_size(boot_sector: &[u8; Block::LEN]) -> Result<(), FileError> {
-    let bytes_per_sector = u16::from_le_bytes([boot_sector[11], boot_sector[12]]);
-    let sectors_per_cluster = boot_sector[13];
-    if usize::from(bytes_per_sector) == Block::LEN && sectors_per_cluster.is_power_of_two() {
-        Ok(())
-    } else {
-        Err(FileError::FormatError("the first sector is no FAT boot sector"))
-    }
-}
-
-/// An open file; dropping it closes it.
-pub struct OpenFile<'a> {
-    files: &'a FileSystem,
-    file: RawFile,
-}
-
-impl ProgramFile for OpenFile<'_> {
-    fn size(&self) -> u64 {
-        self.files.manager.file_length(self.file).map_or(0, u64::from)
-    }
-
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<(), ReadError> {
-        let manager = &self.files.manager;
-        let offset = u32::try_from(offset).map_err(|_| ReadError)?;
-        manager.file_seek_from_start(self.file, offset).map_err(|_| ReadError)?;
-        let mut rest = buffer;
-        while !rest.is_empty() {
-            match manager.read(self.file, rest) {
-                Ok(0) | Err(_) => return Err(ReadError),
-                Ok(length) => rest = &mut rest[length..],
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Drop for OpenFile<'_> {
-    fn drop(&mut self) {
-        // A file that was only read has nothing to write back, so closing it cannot fail.
-        let _ = self.files.manager.close_file(self.file);
+    fn write(&mut self, slot: u32, page: &[u8; PAGE_BYTES]) -> Result<(), IoError> {
+        self.transfer(DiskOp::Write, slot, |device, sector| device.write_blocks(sector, page))
     }
 }

@@ -1,34 +1,38 @@
 //! The kernel: processes that take turns.
 
-use alloc::{collections::VecDeque, string::String};
+use alloc::{collections::VecDeque, rc::Rc, string::String};
 use core::fmt;
 
-use faultline_abi::{Ppn, trace::ProcessOp};
+use faultline_abi::trace::ProcessOp;
 
 use super::{
     console::Console,
-    disk::{FileError, FileSystem},
-    process::{self, Ending, Process},
+    files::{FileError, FileSystem, Missing},
+    open_file::Descriptors,
+    process::{self, Ending, Fate, Process, State, Wait},
 };
 use crate::{
-    arch,
-    exec::{self, ExecError, Image},
-    frame::FramePool,
+    arch::{self, Trapframe},
+    exec::{ExecError, Image},
+    memory::Memory,
     options::Options,
     pid::Pid,
+    victim::Policy,
 };
+
+/// Processes that may exist at once, ended ones included: a program cannot fill the kernel's heap.
+pub const PROCESSES_MAX: usize = 64;
 
 /// Everything there is. One value, made at boot and passed down.
 pub struct Kernel {
     pub(super) console: Console,
     pub(super) options: Options,
-    pub(super) frames: FramePool,
+    pub(super) memory: Memory,
     pub(super) ticks: u64,
-    files: Option<FileSystem>,
-    trampoline: Ppn,
-    /// Processes that can run; the first is next.
-    ready: VecDeque<Process>,
-    last_pid: Pid,
+    pub(super) files: Option<Rc<FileSystem>>,
+    /// All processes but the one whose turn it is; the first is next.
+    pub(super) processes: VecDeque<Process>,
+    pub(super) last_pid: Pid,
     /// Who had the hart last.
     running: Pid,
 }
@@ -39,6 +43,8 @@ pub(super) enum Next {
     Resume,
     /// It goes on after the others had their turn.
     Yield,
+    /// It goes on when this holds.
+    Wait(Wait),
     /// It is over.
     End(Ending),
     /// The whole run is over, with this exit code.
@@ -48,36 +54,38 @@ pub(super) enum Next {
 impl Kernel {
     /// A kernel with no process yet.
     #[must_use]
-    pub fn new(
-        console: Console,
-        options: Options,
-        frames: FramePool,
-        files: Option<FileSystem>,
-        trampoline: Ppn,
-    ) -> Self {
-        let (ready, last_pid, running) = (VecDeque::new(), Pid::KERNEL, Pid::KERNEL);
-        Self { console, options, frames, ticks: 0, files, trampoline, ready, last_pid, running }
+    pub fn new(console: Console, options: Options, memory: Memory, files: Option<Rc<FileSystem>>) -> Self {
+        let (processes, last_pid, running) = (VecDeque::new(), Pid::KERNEL, Pid::KERNEL);
+        Self { console, options, memory, ticks: 0, files, processes, last_pid, running }
     }
 
-    /// Starts the programs of `init` and runs until all have ended; the exit code of the run, which is
-    /// that of the last one named.
+    /// Starts the programs of `init` and runs until all processes have ended; the exit code of the
+    /// run, which is that of the last program named.
     pub fn run(&mut self) -> u8 {
-        let free = self.frames.free_count();
+        let free = self.memory.frames().free_count();
         let mut code = 0;
         for name in self.options.init.clone() {
             code = self.start(name).err().unwrap_or(0);
         }
         let last = self.last_pid;
         arch::start_timer(self.options.quantum);
-        while let Some(mut process) = self.ready.pop_front() {
-            match self.run_until_it_stops(&mut process) {
-                Next::Resume | Next::Yield => self.ready.push_back(process),
-                Next::PowerOff(code) => return code,
+        while let Some(mut process) = self.next_to_run() {
+            match self.turn(&mut process) {
+                Next::Resume | Next::Yield => self.processes.push_back(process),
+                Next::Wait(wait) => {
+                    process.state = State::Waiting(wait);
+                    self.processes.push_back(process);
+                }
+                Next::PowerOff(code) => {
+                    self.processes.push_back(process);
+                    self.drop_everything();
+                    return code;
+                }
                 Next::End(ending) => {
                     if process.pid == last {
                         code = ending.code();
                     }
-                    self.bury(&process, ending);
+                    self.bury(process, ending);
                 }
             }
         }
@@ -90,9 +98,13 @@ impl Kernel {
         self.last_pid = self.last_pid.next();
         let pid = self.last_pid;
         process::report(ProcessOp::Created, pid, 0, 0, &name);
-        match self.load(&name, pid) {
+        match self.load(&name, pid, &[name.as_bytes()]) {
             Ok(image) => {
-                self.ready.push_back(Process::new(pid, name, image));
+                let (files, state, fate) = (Descriptors::default(), State::Ready, Fate::Live);
+                let (parent, space, alarm) = (Pid::KERNEL, image.space, None);
+                let mut process = Process { pid, parent, name, space, files, state, alarm, fate };
+                self.enter_program(&mut process, &image);
+                self.processes.push_back(process);
                 Ok(())
             }
             Err(error) => {
@@ -104,50 +116,179 @@ impl Kernel {
         }
     }
 
-    fn load(&self, name: &str, pid: Pid) -> Result<Image, StartError> {
+    /// Loads the program `name` for process `pid`.
+    pub(super) fn load(&mut self, name: &str, pid: Pid, args: &[&[u8]]) -> Result<Image, StartError> {
         let files = self.files.as_ref().ok_or(StartError::NoDisk)?;
-        let mut file = files.open(name).map_err(StartError::File)?;
-        exec::load(&mut file, &self.frames, pid, self.trampoline).map_err(StartError::Exec)
+        let file = files.open(name, Missing::Fail).map_err(StartError::File)?;
+        self.memory.load(&file.as_file(), pid, args).map_err(StartError::Exec)
     }
 
-    /// Runs `process` until its time slice or its life is over.
-    fn run_until_it_stops(&mut self, process: &mut Process) -> Next {
+    /// Lets `process` begin the program in `image`, in the image's space.
+    pub(super) fn enter_program(&mut self, process: &mut Process, image: &Image) {
+        process.space = image.space;
+        self.memory.announce(image.space);
+        let frame = self.registers(process);
+        frame.epc = image.entry.get();
+        *frame.sp() = image.sp.get();
+        *frame.argument(0) = image.argc;
+        *frame.argument(1) = image.argv.get();
+        self.report(process, ProcessOp::Execed, 0);
+    }
+
+    /// The registers of `process`.
+    pub(super) fn registers(&mut self, process: &Process) -> &mut Trapframe {
+        arch::trapframe(self.memory.space_mut(process.space).trapframe_page())
+    }
+
+    /// Reports what happened to `process`, which has its memory.
+    pub(super) fn report(&self, process: &Process, op: ProcessOp, other: u64) {
+        let root = self.memory.space(process.space).root().base().get();
+        process::report(op, process.pid, other, root, &process.name);
+    }
+
+    /// Takes out the next process that can run, and waits until there is one; `None` when all have ended.
+    fn next_to_run(&mut self) -> Option<Process> {
+        loop {
+            self.take_device_input();
+            if let Some(at) = self.processes.iter().position(|process| self.can_run(process)) {
+                // Those before it stay in order behind all others: they had their chance.
+                self.processes.rotate_left(at);
+                return self.processes.pop_front();
+            }
+            if !self.processes.iter().any(Process::lives) {
+                return None;
+            }
+            self.idle();
+        }
+    }
+
+    fn can_run(&self, process: &Process) -> bool {
+        match &process.state {
+            State::Ready => true,
+            State::Waiting(wait) => process.fate == Fate::Die || self.holds(process, wait),
+            State::Ended(_) => false,
+        }
+    }
+
+    /// Whether what `process` waits for has come.
+    fn holds(&self, process: &Process, wait: &Wait) -> bool {
+        match wait {
+            Wait::Child => {
+                let mut children = self.processes.iter().filter(|child| child.parent == process.pid);
+                children.clone().any(|child| !child.lives()) || children.next().is_none()
+            }
+            Wait::Tick(tick) => self.ticks >= *tick,
+            Wait::Input => self.console.can_be_read(),
+            Wait::PipeData(pipe) => pipe.can_be_read(),
+            Wait::PipeRoom(pipe) => pipe.can_be_written(),
+        }
+    }
+
+    /// Sleeps until something happens. Where nobody waits for the time, only a device can wake us.
+    fn idle(&mut self) {
+        let waits_for_time = |process: &Process| matches!(process.state, State::Waiting(Wait::Tick(_)));
+        let timed = self.processes.iter().any(waits_for_time);
+        if !timed {
+            arch::stop_timer();
+        }
+        arch::wait_for_interrupt();
+        if arch::pending().tick {
+            self.tick();
+        }
+        if !timed {
+            arch::start_timer(self.options.quantum);
+        }
+    }
+
+    /// Runs `process` until its turn or its life is over.
+    fn turn(&mut self, process: &mut Process) -> Next {
+        if process.fate == Fate::Die {
+            return Next::End(Ending::Terminated);
+        }
         if self.running != process.pid {
-            process.report(ProcessOp::Switched, self.running.number());
+            self.report(process, ProcessOp::Switched, self.running.number());
             self.running = process.pid;
         }
-        loop {
-            let trap = arch::run_user(&mut process.space);
-            match self.take_trap(process, trap) {
-                Next::Resume => {}
-                next => return next,
-            }
+        let waited = matches!(process.state, State::Waiting(_));
+        process.state = State::Ready;
+        let mut next = if waited { self.serve(process) } else { Next::Resume };
+        while let Next::Resume = next {
+            let trap = arch::run_user(self.memory.space_mut(process.space));
+            next = self.take_trap(process, trap);
+        }
+        next
+    }
+
+    /// The timer ticked.
+    pub(super) fn tick(&mut self) {
+        arch::clear_tick();
+        self.ticks += 1;
+        if self.options.memory.policy == Policy::Aging {
+            self.memory.age_all();
         }
     }
 
-    /// Tells how `process` ended. Its frames go back when it is dropped.
-    fn bury(&mut self, process: &Process, ending: Ending) {
-        let Process { pid, name, .. } = process;
+    /// Takes in what was typed, if the console says that something was.
+    pub(super) fn take_device_input(&mut self) {
+        if arch::pending().device {
+            self.console.take_input();
+            arch::complete_device_interrupt();
+        }
+    }
+
+    /// Ends `process`: everything it held comes back, and its parent may ask how it ended.
+    fn bury(&mut self, mut process: Process, ending: Ending) {
+        let Process { pid, name, .. } = &process;
         match ending {
             Ending::Exited(status) => {
-                process.report(ProcessOp::Exited, status);
-                self.console.say(format_args!("{name} (pid {pid}) exited with status {status}"));
+                self.report(&process, ProcessOp::Exited, status);
+                if process.parent == Pid::KERNEL {
+                    self.console.say(format_args!("{name} (pid {pid}) exited with status {status}"));
+                }
             }
             // Why it was killed was said when it happened.
-            Ending::Killed(scause) => process.report(ProcessOp::Killed, scause),
+            Ending::Killed(scause) => self.report(&process, ProcessOp::Killed, scause),
+            Ending::Terminated => self.report(&process, ProcessOp::Killed, u64::MAX),
+        }
+        self.memory.drop_space(process.space);
+        self.orphan_children(process.pid);
+        let has_parent = self.processes.iter().any(|other| other.pid == process.parent && other.lives());
+        if has_parent {
+            process.files = Descriptors::none();
+            process.state = State::Ended(ending.code());
+            self.processes.push_back(process);
+        }
+    }
+
+    /// Nobody will ask how the children of `pid` ended.
+    fn orphan_children(&mut self, pid: Pid) {
+        self.processes.retain(|process| process.lives() || process.parent != pid);
+        for child in self.processes.iter_mut().filter(|process| process.parent == pid) {
+            child.parent = Pid::KERNEL;
+        }
+    }
+
+    /// Ends every process, so that what they changed in files reaches the disk.
+    fn drop_everything(&mut self) {
+        while let Some(process) = self.processes.pop_front() {
+            if process.lives() {
+                self.memory.drop_space(process.space);
+            }
         }
     }
 
     fn check_that_all_frames_came_back(&mut self, before: usize) {
-        let after = self.frames.free_count();
+        let after = self.memory.frames().free_count();
         assert!(before == after, "{before} frames were free before the programs, {after} are after them");
+        let swap = self.memory.frames().swap();
+        assert!(swap.free_count() == swap.count(), "pages of no program are in swap");
         self.console.say(format_args!("all programs have ended, {after} frames free as before"));
     }
 }
 
 /// Why a program did not start.
 #[derive(Debug)]
-enum StartError {
+pub(super) enum StartError {
     NoDisk,
     File(FileError),
     Exec(ExecError),

@@ -7,7 +7,7 @@ use core::ops::Range;
 
 use faultline_abi::{
     PhysAddr, Ppn, VirtAddr,
-    board::{CLINT, FINISHER, Region, VIRTIO, VIRTIO_SLOTS},
+    board::{CLINT, FINISHER, PLIC, Region, VIRTIO, VIRTIO_SLOTS},
     sv39::{LEVELS, PteFlags, leaf_size},
 };
 
@@ -51,7 +51,7 @@ impl KernelSpace {
     fn map_devices(&mut self, uart: PhysAddr) {
         let rw = PteFlags::R | PteFlags::W;
         let slots = Region { base: VIRTIO.base, size: VIRTIO.size * u64::from(VIRTIO_SLOTS) };
-        for region in [FINISHER, CLINT, slots] {
+        for region in [FINISHER, CLINT, PLIC, slots] {
             self.map_to_itself(region.base..region.base + region.size, rw);
         }
         if !(slots.base..slots.base + slots.size).contains(&uart.get()) {

@@ -1,25 +1,64 @@
 //! A process: a program in its own address space.
 
-use alloc::string::String;
+use alloc::{rc::Rc, string::String};
 
 use faultline_abi::trace::{ProcessOp, ShortName, TraceEvent};
 
-use crate::{
-    address_space::AddressSpace,
-    arch::{self, Trapframe},
-    exec::Image,
-    pid::Pid,
-    trace,
-};
+use super::open_file::Descriptors;
+use crate::{memory::SpaceId, pid::Pid, pipe::Pipe, trace};
 
-/// A process. Dropping it gives back everything it held.
+/// A process. Its memory is the kernel's to drop, everything else goes with it.
 pub struct Process {
     /// Its number.
     pub pid: Pid,
+    /// Who made it, and may wait for it; the kernel once that one has ended.
+    pub parent: Pid,
     /// The name of the program it runs.
     pub name: String,
     /// Its memory.
-    pub space: AddressSpace,
+    pub space: SpaceId,
+    /// Its open files.
+    pub files: Descriptors,
+    /// What it is doing.
+    pub state: State,
+    /// When the `sleep` that it is in is over, in ticks since boot.
+    pub alarm: Option<u64>,
+    /// Whether somebody asked for its end. It ends before it would run again.
+    pub fate: Fate,
+}
+
+/// What a process is doing.
+pub enum State {
+    /// It runs, or could.
+    Ready,
+    /// It made a system call that cannot be done yet. When the condition holds, the call is done again.
+    Waiting(Wait),
+    /// It has ended with this code, and its parent does not know yet. Its memory is gone.
+    Ended(u8),
+}
+
+/// What a system call waits for. The scheduler looks whether it holds, so no wake-up can be lost.
+#[derive(Clone)]
+pub enum Wait {
+    /// A child has ended, or there is none.
+    Child,
+    /// So many ticks since boot.
+    Tick(u64),
+    /// A line was typed.
+    Input,
+    /// There is something in the pipe, or nothing will come.
+    PipeData(Rc<Pipe>),
+    /// There is room in the pipe, or nobody will read it.
+    PipeRoom(Rc<Pipe>),
+}
+
+/// What others want of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing.
+    Live,
+    /// That it ends.
+    Die,
 }
 
 /// How a process ended.
@@ -29,41 +68,30 @@ pub enum Ending {
     Exited(u64),
     /// The kernel ended it for a trap with this `scause`.
     Killed(u64),
+    /// Another process asked for it, with `kill`.
+    Terminated,
 }
 
 impl Ending {
     /// The exit code of a run that ends with this, as a shell would have it.
     #[must_use]
     pub const fn code(self) -> u8 {
+        /// What shells say of a program that was killed by signal 9.
+        const TERMINATED: u8 = 128 + 9;
         let [low, ..] = match self {
             Self::Exited(status) => status.to_le_bytes(),
             Self::Killed(scause) => (scause + 128).to_le_bytes(),
+            Self::Terminated => return TERMINATED,
         };
         low
     }
 }
 
 impl Process {
-    /// A process that is about to run `image`.
+    /// Whether it has not ended.
     #[must_use]
-    pub fn new(pid: Pid, name: String, image: Image) -> Self {
-        let mut process = Self { pid, name, space: image.space };
-        let frame = process.trapframe();
-        frame.epc = image.entry.get();
-        *frame.sp() = image.stack_top.get();
-        process.report(ProcessOp::Execed, 0);
-        process
-    }
-
-    /// Its registers.
-    pub fn trapframe(&mut self) -> &mut Trapframe {
-        arch::trapframe(self.space.trapframe_page())
-    }
-
-    /// Reports what happened to it.
-    pub fn report(&self, op: ProcessOp, other: u64) {
-        let root = self.space.root().base().get();
-        report(op, self.pid, other, root, &self.name);
+    pub const fn lives(&self) -> bool {
+        !matches!(self.state, State::Ended(_))
     }
 }
 

@@ -1,83 +1,105 @@
-//! System calls: the number in a7, arguments in a0 and up, the result in a0.
+//! System calls: the number in a7, arguments in a0 to a5, the result in a0.
+//!
+//! There is one kernel stack, so a call cannot sleep in its middle. Where it would have to, it has
+//! changed nothing yet and says what it waits for; when that holds, the scheduler does it again, from
+//! the registers, which still hold its arguments.
 
 use faultline_abi::{
-    VirtAddr,
     syscall::Syscall,
     trace::{SyscallOp, TraceEvent},
 };
 
 use super::{
     kernel::{Kernel, Next},
-    process::{Ending, Process},
+    process::{Ending, Process, Wait},
 };
 use crate::trace;
 
 /// The result of a call that failed: -1.
 const FAILED: u64 = u64::MAX;
-/// Standard output and standard error, both the console.
-const OUTPUTS: [u64; 2] = [1, 2];
-/// Bytes that one `write` takes; who has more calls again.
-const WRITE_MAX: u64 = 4096;
-/// Bytes that travel through the kernel at once.
-const CHUNK: usize = 128;
+
+/// The arguments of a call.
+pub(super) type Arguments = [u64; 6];
+
+/// How a call ends that does not end with a result.
+pub(super) enum Stop {
+    /// It failed, with -1.
+    Failed,
+    /// It cannot be done before this holds.
+    Wait(Wait),
+}
+
+/// What a call results in.
+pub(super) type Reply = Result<u64, Stop>;
+
+impl From<Wait> for Stop {
+    fn from(wait: Wait) -> Self {
+        Self::Wait(wait)
+    }
+}
 
 impl Kernel {
-    /// Serves the system call in the registers of `process`.
+    /// Takes the system call in the registers of `process`.
     pub(super) fn system_call(&mut self, process: &mut Process) -> Next {
-        let frame = process.trapframe();
-        let number = *frame.argument(7);
-        let args = [0, 1, 2].map(|n| *frame.argument(n));
-        report(process, SyscallOp::Enter, number, args);
-        let result = match Syscall::from_number(number) {
+        let (number, [a, b, c, ..]) = self.call_in_registers(process);
+        report(process, SyscallOp::Enter, number, [a, b, c]);
+        self.serve(process)
+    }
+
+    fn call_in_registers(&mut self, process: &Process) -> (u64, Arguments) {
+        let frame = self.registers(process);
+        (*frame.argument(7), [0, 1, 2, 3, 4, 5].map(|n| *frame.argument(n)))
+    }
+
+    /// Does the system call in the registers of `process`, for the first time or again.
+    pub(super) fn serve(&mut self, process: &mut Process) -> Next {
+        let (number, args) = self.call_in_registers(process);
+        let call = Syscall::from_number(number);
+        let result = match call {
             Some(Syscall::Exit) => return Next::End(Ending::Exited(args[0])),
             Some(Syscall::Shutdown) => return Next::PowerOff(Ending::Exited(args[0]).code()),
-            Some(call) => self.serve(process, call, args),
+            Some(call) => match self.answer(process, call, args) {
+                Ok(result) => result,
+                Err(Stop::Failed) => FAILED,
+                Err(Stop::Wait(wait)) => return Next::Wait(wait),
+            },
             None => FAILED,
         };
-        *process.trapframe().argument(0) = result;
+        *self.registers(process).argument(0) = result;
         report(process, SyscallOp::Return, number, [result, 0, 0]);
-        if number == Syscall::Yield.number() { Next::Yield } else { Next::Resume }
+        if call == Some(Syscall::Yield) { Next::Yield } else { Next::Resume }
     }
 
-    /// Does `call`; its result.
-    fn serve(&mut self, process: &mut Process, call: Syscall, args: [u64; 3]) -> u64 {
+    /// Does `call`.
+    fn answer(&mut self, process: &mut Process, call: Syscall, args: Arguments) -> Reply {
+        let [a, b, c, ..] = args;
         match call {
-            Syscall::Write => self.write(process, args),
-            Syscall::Getpid => process.pid.number(),
-            Syscall::Sbrk => self.sbrk(process, args[0].cast_signed()),
-            Syscall::Uptime => self.ticks,
-            Syscall::Meminfo => self.frames.free_count() as u64,
-            Syscall::Yield => 0,
-            // These end the caller or the run, so they have no result.
-            Syscall::Exit | Syscall::Shutdown => FAILED,
+            Syscall::Fork => self.fork(process),
+            Syscall::Exec => self.exec(process, a, b),
+            Syscall::Wait => self.wait(process, a),
+            Syscall::Kill => self.kill(process, a),
+            Syscall::Getpid => Ok(process.pid.number()),
+            Syscall::Sleep => self.sleep(process, a),
+            Syscall::Uptime => Ok(self.ticks),
+            Syscall::Ps => self.ps(process, a, b),
+            Syscall::Sbrk => self.sbrk(process, a.cast_signed()),
+            Syscall::Mmap => self.mmap(process, args),
+            Syscall::Munmap => self.munmap(process, a, b),
+            Syscall::Msync => self.msync(process, a, b),
+            Syscall::Meminfo => self.meminfo(process, a),
+            Syscall::Open => self.open(process, a, b),
+            Syscall::Close => self.close(process, a),
+            Syscall::Dup => self.dup(process, a),
+            Syscall::Pipe => self.pipe(process, a),
+            Syscall::Read => self.read(process, a, b, c),
+            Syscall::Write => self.write(process, a, b, c),
+            Syscall::Lseek => self.lseek(process, a, b.cast_signed(), c),
+            Syscall::Fstat => self.fstat(process, a, b),
+            Syscall::Unlink => self.unlink(process, a),
+            Syscall::Yield => Ok(0),
+            // These end the caller or the run, and do not come here.
+            Syscall::Exit | Syscall::Shutdown => Err(Stop::Failed),
         }
-    }
-
-    /// `write(fd, buffer, length)`: how many bytes were written, at most [`WRITE_MAX`]; if a bad
-    /// address cuts it short, those before it.
-    fn write(&mut self, process: &mut Process, [fd, buffer, length]: [u64; 3]) -> u64 {
-        if !OUTPUTS.contains(&fd) {
-            return FAILED;
-        }
-        let length = length.min(WRITE_MAX);
-        let mut done = 0;
-        while done < length {
-            let mut chunk = [0; CHUNK];
-            let rest = usize::try_from(length - done).unwrap_or(CHUNK);
-            let chunk = &mut chunk[..rest.min(CHUNK)];
-            let read = VirtAddr::new(buffer).checked_add(done).map(|va| process.space.copyin(va, chunk));
-            if !matches!(read, Some(Ok(()))) {
-                return if done == 0 { FAILED } else { done };
-            }
-            self.console.print(chunk);
-            done += chunk.len() as u64;
-        }
-        done
-    }
-
-    /// `sbrk(bytes)`: the old end of the heap.
-    fn sbrk(&self, process: &mut Process, bytes: i64) -> u64 {
-        process.space.sbrk(bytes, self.options.sbrk).map_or(FAILED, VirtAddr::get)
     }
 }
 

@@ -8,15 +8,14 @@ use super::{
     kernel::{Kernel, Next},
     process::{Ending, Process},
 };
-use crate::{
-    arch::{self, Trap},
-    fault::Toucher,
-};
+use crate::{arch::Trap, fault::Toucher};
 
 /// `scause`: the bit that tells interrupts from exceptions.
 const INTERRUPT: u64 = 1 << 63;
 /// `scause` of the supervisor software interrupt: the timer ticked.
 const TICK: u64 = INTERRUPT | 1;
+/// `scause` of the supervisor external interrupt: a device wants something.
+const DEVICE: u64 = INTERRUPT | 9;
 /// `scause` of `ecall` from U-mode.
 const SYSTEM_CALL: u64 = 8;
 /// Bytes of `ecall`, which has no compressed form.
@@ -26,35 +25,35 @@ impl Kernel {
     /// Deals with a trap of `process`.
     pub(super) fn take_trap(&mut self, process: &mut Process, trap: Trap) -> Next {
         match trap.scause {
-            TICK => self.tick(),
+            TICK => {
+                self.tick();
+                Next::Yield
+            }
+            DEVICE => {
+                self.take_device_input();
+                Next::Resume
+            }
             SYSTEM_CALL => {
-                process.trapframe().epc += ECALL_SIZE;
+                self.registers(process).epc += ECALL_SIZE;
                 self.system_call(process)
             }
             scause => match Access::from_page_fault_cause(scause) {
                 Some(access) => self.page_fault(process, trap, access),
-                None => self.kill(process, trap, &"the program may not do this"),
+                None => self.kill_for(process, trap, &"the program may not do this"),
             },
         }
     }
 
-    /// The time slice is over.
-    fn tick(&mut self) -> Next {
-        arch::clear_tick();
-        self.ticks += 1;
-        Next::Yield
-    }
-
     fn page_fault(&mut self, process: &mut Process, trap: Trap, access: Access) -> Next {
-        match process.space.fault(VirtAddr::new(trap.stval), access, Toucher::Program) {
+        match self.memory.fault(process.space, VirtAddr::new(trap.stval), access, Toucher::Program) {
             Ok(()) => Next::Resume,
-            Err(reason) => self.kill(process, trap, &reason),
+            Err(reason) => self.kill_for(process, trap, &reason),
         }
     }
 
     /// Ends `process` for something it may not do. The kernel lives on.
-    fn kill(&mut self, process: &mut Process, trap: Trap, why: &dyn fmt::Display) -> Next {
-        let (scause, stval, sepc) = (trap.scause, trap.stval, process.trapframe().epc);
+    fn kill_for(&mut self, process: &mut Process, trap: Trap, why: &dyn fmt::Display) -> Next {
+        let (scause, stval, sepc) = (trap.scause, trap.stval, self.registers(process).epc);
         self.console.say(format_args!(
             "{} (pid {}) killed: {} (scause {scause}, stval {stval:#x}, sepc {sepc:#x}): {why}",
             process.name,

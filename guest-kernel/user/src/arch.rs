@@ -7,7 +7,8 @@ mod guest {
         panic::PanicInfo,
     };
 
-    // The kernel starts a program here with an empty stack; `main` is the program's.
+    // The kernel starts a program here, with the number of arguments in a0 and their addresses in a1;
+    // `main` is the program's.
     global_asm!(
         ".section .text.start, \"ax\"",
         ".globl _start",
@@ -18,15 +19,16 @@ mod guest {
         exit = const faultline_abi::syscall::Syscall::Exit.number(),
     );
 
-    /// Asks the kernel: number in a7, arguments in a0 to a2, result in a0.
-    pub fn system_call(number: u64, [a0, a1, a2]: [u64; 3]) -> u64 {
+    /// Asks the kernel: number in a7, arguments in a0 to a5, result in a0.
+    pub fn system_call(number: u64, [a0, a1, a2, a3, a4, a5]: [u64; 6]) -> u64 {
         let result;
-        // SAFETY: the kernel keeps every register but a0. It reads memory and, for `sbrk`, takes
-        // away what lies above the new end of the heap: see `sbrk`.
+        // SAFETY: the kernel keeps every register but a0. Memory that it changes, gives or takes is
+        // named by the arguments: see the wrappers.
         unsafe {
             asm!(
                 "ecall",
                 in("a7") number, inlateout("a0") a0 => result, in("a1") a1, in("a2") a2,
+                in("a3") a3, in("a4") a4, in("a5") a5,
                 options(nostack),
             );
         }
@@ -45,6 +47,6 @@ pub use guest::system_call;
 
 /// Asks the kernel. A host has another kernel, with other calls: all of ours fail.
 #[cfg(not(target_os = "none"))]
-pub fn system_call(_number: u64, _arguments: [u64; 3]) -> u64 {
+pub fn system_call(_number: u64, _arguments: [u64; 6]) -> u64 {
     u64::MAX
 }

@@ -9,21 +9,30 @@
 //!     faultline_user::println!("hello");
 //! }
 //! ```
+//!
+//! A program that wants its arguments has a `main` that takes [`Args`] and says
+//! `program!(main with arguments)`.
 #![no_std]
 
 #[cfg(not(target_os = "none"))]
 extern crate std;
 
 mod arch;
+mod args;
+mod memory;
 mod print;
 mod syscall;
 
 pub use arch::system_call;
+pub use args::Args;
+pub use faultline_abi::syscall as abi;
+pub use memory::{PAGE, address, load, page, store};
 pub use print::Line;
-pub use syscall::{exit, free_frames, getpid, sbrk, uptime, write, write_raw, yield_now};
-
-/// Bytes in a page, as a distance between pointers.
-pub const PAGE: isize = 1 << faultline_abi::addr::PAGE_SHIFT;
+pub use syscall::{
+    close, dup, exec, exit, fork, free_frames, fstat, getpid, kill, lseek, memory_info, mmap, msync, munmap,
+    open, pipe, processes, read, read_raw, sbrk, shutdown, sleep, unlink, uptime, wait, write, write_all,
+    write_raw, yield_now,
+};
 
 /// Makes `$main` the function that the program runs; it exits with status 0 when `$main` returns.
 #[macro_export]
@@ -34,6 +43,17 @@ macro_rules! program {
             #[unsafe(export_name = "main")]
             extern "C" fn enter() -> i32 {
                 $main();
+                0
+            }
+        };
+    };
+    ($main:ident with arguments) => {
+        const _: () = {
+            // SAFETY: a program has one `main`, and this is what calls it.
+            #[unsafe(export_name = "main")]
+            extern "C" fn enter(argc: usize, argv: *const *const ::core::ffi::c_char) -> i32 {
+                // SAFETY: these are what the kernel put on the stack for this program.
+                $main(unsafe { $crate::Args::new(argc, argv) });
                 0
             }
         };

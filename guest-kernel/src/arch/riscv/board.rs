@@ -14,9 +14,9 @@ use super::{
 use crate::frame::FramePool;
 
 /// Heap that the kernel has on any board.
-const HEAP_BYTES: u64 = 256 << 10;
+const HEAP_BYTES: u64 = 384 << 10;
 /// Heap for the book-keeping of one frame, rounded up.
-const HEAP_BYTES_PER_FRAME: u64 = 24;
+const HEAP_BYTES_PER_FRAME: u64 = 40;
 
 /// The board, and all memory that the kernel's image and heap do not take.
 pub struct Board {

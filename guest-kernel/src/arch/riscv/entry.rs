@@ -52,11 +52,11 @@ _start:
     li      t0, 1 << 7              # MTIE
     csrw    mie, t0
 
-    # S-mode: no translation yet, software interrupts enabled for when a program runs.
+    # S-mode: no translation yet; software and external interrupts enabled for when a program runs.
     csrw    satp, zero
     la      t0, kernel_vector
     csrw    stvec, t0
-    li      t0, 1 << 1              # SSIE
+    li      t0, 1 << 9 | 1 << 1     # SEIE, SSIE
     csrw    sie, t0
 
     # "Return" to S-mode, interrupts off.

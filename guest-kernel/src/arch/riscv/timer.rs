@@ -23,6 +23,12 @@ pub fn start_timer(interval: u64) {
     }
 }
 
+/// From now on no tick comes.
+pub fn stop_timer() {
+    // SAFETY: the device register is mapped and 64 bits wide; its largest value is never reached.
+    unsafe { (MTIMECMP as *mut u64).write_volatile(u64::MAX) };
+}
+
 /// Takes note of a tick: clears the software interrupt that the machine-mode handler raised.
 pub fn clear_tick() {
     // SAFETY: clearing SSIP changes nothing but the pending interrupt.

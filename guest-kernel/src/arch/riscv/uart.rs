@@ -1,13 +1,21 @@
-//! The serial port, a 16550A: transmitting only, by polling.
+//! The serial port, a 16550A: sending by polling, receiving when it interrupts.
 
 use core::ptr::NonNull;
 
 use faultline_abi::PhysAddr;
 
-/// Transmit holding register.
+/// Transmit holding register, to write.
 const THR: usize = 0;
+/// Receive buffer register, to read.
+const RBR: usize = 0;
+/// Interrupt enable register.
+const IER: usize = 1;
+/// FIFO control register.
+const FCR: usize = 2;
 /// Line status register.
 const LSR: usize = 5;
+/// LSR: a byte has arrived.
+const LSR_DR: u8 = 1;
 /// LSR: the transmit holding register is empty.
 const LSR_THRE: u8 = 1 << 5;
 
@@ -24,6 +32,24 @@ impl Uart {
     #[must_use]
     pub const unsafe fn new(base: PhysAddr) -> Self {
         Self { registers: NonNull::new(base.get() as *mut u8).expect("no device at address 0") }
+    }
+
+    /// Lets the port interrupt when bytes arrive.
+    pub fn listen(&mut self) {
+        // SAFETY: `new` was promised a device; both registers are within it.
+        unsafe {
+            self.registers.add(FCR).write_volatile(1);
+            self.registers.add(IER).write_volatile(1);
+        }
+    }
+
+    /// The next byte that has arrived.
+    pub fn get(&mut self) -> Option<u8> {
+        // SAFETY: as in `listen`.
+        unsafe {
+            let arrived = self.registers.add(LSR).read_volatile() & LSR_DR != 0;
+            arrived.then(|| self.registers.add(RBR).read_volatile())
+        }
     }
 
     /// Sends `byte`, waiting until the port can take it.

@@ -1,0 +1,255 @@
+//! System calls about files, pipes and the console.
+
+use alloc::rc::Rc;
+use core::cell::Cell;
+
+use faultline_abi::{
+    PAGE_SIZE, VirtAddr,
+    syscall::{FileKind, open as flags},
+};
+
+use super::{
+    files::{FileSystem, Missing},
+    kernel::Kernel,
+    open_file::{DiskFile, OpenFile, Rights},
+    process::{Process, Wait},
+    syscall::{Reply, Stop},
+};
+use crate::{
+    file::{File, IoError},
+    pipe::{self, Reader, Writer},
+};
+
+/// Bytes that one `read` or `write` moves; who has more calls again.
+const TRANSFER_MAX: u64 = 4096;
+/// Bytes that travel through the kernel at once.
+const CHUNK: usize = 512;
+
+impl From<IoError> for Stop {
+    fn from(_: IoError) -> Self {
+        Self::Failed
+    }
+}
+
+impl Kernel {
+    fn file_system(&self) -> Result<&Rc<FileSystem>, Stop> {
+        self.files.as_ref().ok_or(Stop::Failed)
+    }
+
+    /// `open(path, flags)`: a descriptor. The directory is `/` or `.`.
+    pub(super) fn open(&mut self, process: &mut Process, path: u64, how: u64) -> Reply {
+        let path = self.string(process, path)?;
+        let rights = match how & 3 {
+            flags::READ => Rights::Read,
+            flags::WRITE => Rights::Write,
+            flags::READ_WRITE => Rights::ReadWrite,
+            _ => return Err(Stop::Failed),
+        };
+        let file = if path.is_empty() || path == "." {
+            let listing = self.file_system()?.list().map_err(|_| Stop::Failed)?;
+            OpenFile::Directory { listing, position: Cell::new(0) }
+        } else {
+            OpenFile::Disk(self.open_on_disk(&path, how, rights)?)
+        };
+        process.files.insert(Rc::new(file)).ok_or(Stop::Failed)
+    }
+
+    fn open_on_disk(&self, path: &str, how: u64, rights: Rights) -> Result<DiskFile, Stop> {
+        let missing = if how & flags::CREATE == 0 { Missing::Fail } else { Missing::Create };
+        let inode = self.file_system()?.open(path, missing).map_err(|_| Stop::Failed)?;
+        if how & flags::TRUNCATE != 0 && rights.can_write() {
+            inode.truncate()?;
+        }
+        Ok(DiskFile { inode, position: Cell::new(0), rights })
+    }
+
+    /// `close(fd)`: what was written is on the disk then.
+    pub(super) fn close(&mut self, process: &mut Process, fd: u64) -> Reply {
+        let file = process.files.take(fd).ok_or(Stop::Failed)?;
+        if let OpenFile::Disk(file) = &*file {
+            file.inode.flush()?;
+        }
+        Ok(0)
+    }
+
+    /// `dup(fd)`: another descriptor for the same open file.
+    pub(super) fn dup(&mut self, process: &mut Process, fd: u64) -> Reply {
+        let file = process.files.get(fd).ok_or(Stop::Failed)?;
+        process.files.insert(file).ok_or(Stop::Failed)
+    }
+
+    /// `pipe(&fds)`.
+    pub(super) fn pipe(&mut self, process: &mut Process, fds: u64) -> Reply {
+        let (reader, writer) = pipe::pipe();
+        let reading = process.files.insert(Rc::new(OpenFile::PipeReader(reader))).ok_or(Stop::Failed)?;
+        let writing = process.files.insert(Rc::new(OpenFile::PipeWriter(writer)));
+        let stored = writing.map(|writing| {
+            let [low, high] = [reading, writing].map(u64::to_le_bytes);
+            self.memory.copyout(process.space, VirtAddr::new(fds), &[low, high].concat())
+        });
+        if let Some(Ok(())) = stored {
+            return Ok(0);
+        }
+        [Some(reading), writing].into_iter().flatten().for_each(|fd| drop(process.files.take(fd)));
+        Err(Stop::Failed)
+    }
+
+    /// `read(fd, buffer, length)`: how many bytes; 0 at the end.
+    pub(super) fn read(&mut self, process: &Process, fd: u64, buffer: u64, length: u64) -> Reply {
+        let file = process.files.get(fd).ok_or(Stop::Failed)?;
+        let length = usize::try_from(length.min(TRANSFER_MAX)).map_err(|_| Stop::Failed)?;
+        let buffer = VirtAddr::new(buffer);
+        match &*file {
+            OpenFile::Console => self.read_console(process, buffer, length),
+            OpenFile::Disk(file) => self.read_disk(process, file, buffer, length),
+            OpenFile::Directory { listing, position } => {
+                let rest = &listing[position.get()..];
+                let bytes = &rest[..length.min(rest.len())];
+                self.memory.copyout(process.space, buffer, bytes)?;
+                position.set(position.get() + bytes.len());
+                Ok(bytes.len() as u64)
+            }
+            OpenFile::PipeReader(pipe) => self.read_pipe(process, pipe, buffer, length),
+            OpenFile::PipeWriter(_) => Err(Stop::Failed),
+        }
+    }
+
+    fn read_console(&mut self, process: &Process, buffer: VirtAddr, length: usize) -> Reply {
+        if !self.console.can_be_read() {
+            return Err(Wait::Input.into());
+        }
+        let bytes = self.console.read(length);
+        self.memory.copyout(process.space, buffer, &bytes)?;
+        Ok(bytes.len() as u64)
+    }
+
+    fn read_pipe(&mut self, process: &Process, pipe: &Reader, buffer: VirtAddr, length: usize) -> Reply {
+        let Some(bytes) = pipe.read(length) else {
+            return Err(Wait::PipeData(Rc::clone(pipe.pipe())).into());
+        };
+        if let Err(reason) = self.memory.copyout(process.space, buffer, &bytes) {
+            pipe.unread(&bytes);
+            return Err(reason.into());
+        }
+        Ok(bytes.len() as u64)
+    }
+
+    fn read_disk(&mut self, process: &Process, file: &DiskFile, buffer: VirtAddr, length: usize) -> Reply {
+        if !file.rights.can_read() {
+            return Err(Stop::Failed);
+        }
+        let mut done = 0;
+        while done < length {
+            let left = file.inode.size().saturating_sub(file.position.get());
+            let part = (length - done).min(CHUNK).min(usize::try_from(left).unwrap_or(CHUNK));
+            let mut chunk = [0; CHUNK];
+            let chunk = &mut chunk[..part];
+            let at = buffer.wrapping_add(done as u64);
+            self.memory.read_file(&file.inode.as_file(), file.position.get(), chunk)?;
+            match self.memory.copyout(process.space, at, chunk) {
+                Ok(()) if part > 0 => {}
+                Err(reason) if done == 0 => return Err(reason.into()),
+                _ => break,
+            }
+            file.position.set(file.position.get() + part as u64);
+            done += part;
+        }
+        Ok(done as u64)
+    }
+
+    /// `write(fd, buffer, length)`: how many bytes; if a bad address or the end of the disk cuts it
+    /// short, those before it.
+    pub(super) fn write(&mut self, process: &Process, fd: u64, buffer: u64, length: u64) -> Reply {
+        let file = process.files.get(fd).ok_or(Stop::Failed)?;
+        let mut length = usize::try_from(length.min(TRANSFER_MAX)).map_err(|_| Stop::Failed)?;
+        match &*file {
+            OpenFile::Console => {}
+            OpenFile::Disk(file) if file.rights.can_write() => {}
+            OpenFile::PipeWriter(pipe) => length = length.min(room(pipe)?),
+            _ => return Err(Stop::Failed),
+        }
+        let mut done = 0;
+        while done < length {
+            // No chunk crosses a page, so that everything before a bad page is written.
+            let at = VirtAddr::new(buffer.wrapping_add(done as u64));
+            let to_page_end = usize::try_from(PAGE_SIZE - at.page_offset()).unwrap_or(CHUNK);
+            let mut chunk = [0; CHUNK];
+            let chunk = &mut chunk[..(length - done).min(CHUNK).min(to_page_end)];
+            match self.write_chunk(process, &file, VirtAddr::new(buffer), done, chunk) {
+                Ok(()) => done += chunk.len(),
+                Err(stop) if done == 0 => return Err(stop),
+                Err(_) => break,
+            }
+        }
+        Ok(done as u64)
+    }
+
+    /// Writes as many bytes as `chunk` takes, from `done` bytes after `buffer`.
+    fn write_chunk(
+        &mut self,
+        process: &Process,
+        file: &OpenFile,
+        buffer: VirtAddr,
+        done: usize,
+        chunk: &mut [u8],
+    ) -> Result<(), Stop> {
+        let at = buffer.checked_add(done as u64).ok_or(Stop::Failed)?;
+        self.memory.copyin(process.space, at, chunk)?;
+        match file {
+            OpenFile::Console => self.console.print(chunk),
+            OpenFile::PipeWriter(pipe) => pipe.write(chunk),
+            OpenFile::Disk(file) => {
+                self.memory.write_file(&file.inode.as_file(), file.position.get(), chunk)?;
+                file.position.set(file.position.get() + chunk.len() as u64);
+            }
+            OpenFile::Directory { .. } | OpenFile::PipeReader(_) => return Err(Stop::Failed),
+        }
+        Ok(())
+    }
+
+    /// `lseek(fd, offset, whence)`: the new position, at most the end of the file.
+    pub(super) fn lseek(&mut self, process: &Process, fd: u64, offset: i64, whence: u64) -> Reply {
+        let file = process.files.get(fd).ok_or(Stop::Failed)?;
+        let OpenFile::Disk(file) = &*file else { return Err(Stop::Failed) };
+        let size = file.inode.size();
+        let base = match whence {
+            0 => 0,
+            1 => file.position.get(),
+            2 => size,
+            _ => return Err(Stop::Failed),
+        };
+        let position = base.checked_add_signed(offset).filter(|&position| position <= size);
+        file.position.set(position.ok_or(Stop::Failed)?);
+        Ok(file.position.get())
+    }
+
+    /// `fstat(fd, &stat)`.
+    pub(super) fn fstat(&mut self, process: &Process, fd: u64, stat: u64) -> Reply {
+        let file = process.files.get(fd).ok_or(Stop::Failed)?;
+        let (kind, id, size) = match &*file {
+            OpenFile::Console => (FileKind::Console, 0, 0),
+            OpenFile::Disk(file) => (FileKind::File, file.inode.id().0.into(), file.inode.size()),
+            OpenFile::Directory { listing, .. } => (FileKind::Directory, 0, listing.len() as u64),
+            OpenFile::PipeReader(_) | OpenFile::PipeWriter(_) => (FileKind::Pipe, 0, 0),
+        };
+        let words = [kind as u64, id, size].map(u64::to_le_bytes);
+        self.memory.copyout(process.space, VirtAddr::new(stat), &words.concat())?;
+        Ok(0)
+    }
+
+    /// `unlink(path)`.
+    pub(super) fn unlink(&mut self, process: &Process, path: u64) -> Reply {
+        let path = self.string(process, path)?;
+        self.file_system()?.unlink(&path).map_err(|_| Stop::Failed)?;
+        Ok(0)
+    }
+}
+
+/// How many bytes fit into a pipe now.
+fn room(pipe: &Writer) -> Result<usize, Stop> {
+    match pipe.room() {
+        None => Err(Stop::Failed),
+        Some(0) => Err(Wait::PipeRoom(Rc::clone(pipe.pipe())).into()),
+        Some(room) => Ok(room),
+    }
+}
