@@ -19,6 +19,7 @@ mod now;
 mod pane;
 mod processes;
 mod space;
+mod step_button;
 mod storage;
 mod term;
 mod theme;

@@ -171,3 +171,36 @@ pub const fn field(field: Field) -> Explained {
     };
     Explained { short, sentence, source }
 }
+
+/// A size in the largest unit that fits.
+#[must_use]
+pub fn bytes(count: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let unit = units.into_iter().find(|&(shift, _)| count >> shift > 0);
+    match unit {
+        Some((shift, name)) if count.trailing_zeros() >= shift => format!("{} {name}", count >> shift),
+        Some((shift, name)) => {
+            let tenths = (u128::from(count) * 10) >> shift;
+            format!("{}.{} {name}", tenths / 10, tenths % 10)
+        }
+        None => format!("{count} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn a_size_is_exact_where_it_can_be() {
+        for (count, words) in [
+            (832, "832 bytes"),
+            (4096, "4 KiB"),
+            (4096 + 512, "4.5 KiB"),
+            (3 << 20, "3 MiB"),
+            ((1 << 38) - 8192, "255.9 GiB"),
+        ] {
+            assert_eq!(bytes(count), words);
+        }
+    }
+}

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 use super::desk::Desk;
-use super::term::Term;
+use super::term::explanation;
 use crate::card::{Card, Place};
 use crate::linked::Selection;
-use crate::words::{self, Field, area_name, field};
+use crate::words::{self, Explained, Field, area_name, field};
 
 /// A card and the desk.
 #[derive(Clone, PartialEq, Properties)]
@@ -19,27 +19,55 @@ pub(super) struct Props {
     pub card: Rc<Card>,
 }
 
-/// The registers in a grid.
+/// The registers in a grid, and below them the explanation of the one that was pressed.
 #[component]
 pub(super) fn Facts(Props { desk, card }: &Props) -> Html {
+    let open = use_state_eq(|| None::<Field>);
     let trap = &card.trap;
-    let scause = format!("{} ({:#x})", trap.scause, trap.scause);
+    let process = card.process.as_ref().map_or_else(|| "unknown".into(), crate::state::Process::label);
+    let fact = |which: Field, id: &'static str, value: Html| {
+        html! { <div><dt>{ label(&open, which) }</dt><dd {id}>{ value }</dd></div> }
+    };
     html! {
-        <dl class="facts">
-            { fact(Field::Scause, "scause", html! { <>{ scause }<span class="words">{ format!(" {}", trap.cause) }</span></> }) }
-            { fact(Field::Stval, "stval", stval(desk, card)) }
-            { fact(Field::Sepc, "sepc", html! { trap.sepc.to_string() }) }
-            <div><dt>{ "instruction" }</dt><dd id="instruction">{ instruction(desk) }</dd></div>
-            { fact(Field::Mode, "mode", html! { <>{ card.mode.letter() }<span class="words">{ format!(" {}", words::mode(card.mode)) }</span></> }) }
-            <div><dt>{ "process" }</dt><dd id="process">{ card.process.as_ref().map_or_else(|| "unknown".into(), crate::state::Process::label) }</dd></div>
-            <div><dt>{ "falls into" }</dt><dd id="falls-into">{ place(card) }</dd></div>
-            { fact(Field::Satp, "satp", root(desk, card)) }
-        </dl>
+        <div class="facts-box">
+            <dl class="facts">
+                { fact(Field::Scause, "scause", scause(card)) }
+                { fact(Field::Stval, "stval", stval(desk, card)) }
+                { fact(Field::Sepc, "sepc", html! { trap.sepc.to_string() }) }
+                <div><dt>{ "instruction" }</dt><dd id="instruction">{ instruction(desk) }</dd></div>
+                { fact(Field::Mode, "mode", mode(card)) }
+                <div><dt>{ "process" }</dt><dd id="process">{ process }</dd></div>
+                <div><dt>{ "falls into" }</dt><dd id="falls-into">{ place(card) }</dd></div>
+                { fact(Field::Satp, "satp", root(desk, card)) }
+            </dl>
+            if let Some(which) = *open {
+                { explanation(field(which)) }
+            }
+        </div>
     }
 }
 
-fn fact(which: Field, id: &'static str, value: Html) -> Html {
-    html! { <div><dt><Term explained={field(which)} /></dt><dd {id}>{ value }</dd></div> }
+fn label(open: &UseStateHandle<Option<Field>>, which: Field) -> Html {
+    let is_open = **open == Some(which);
+    let toggle = {
+        let open = open.clone();
+        Callback::from(move |_: MouseEvent| open.set((!is_open).then_some(which)))
+    };
+    let Explained { short, sentence, .. } = field(which);
+    html! {
+        <button type="button" class="term" title={sentence} aria-expanded={is_open.to_string()} onclick={toggle}>{ short }</button>
+    }
+}
+
+fn scause(card: &Card) -> Html {
+    let trap = &card.trap;
+    html! {
+        <>{ format!("{} ({:#x})", trap.scause, trap.scause) }<span class="words">{ format!(" {}", trap.cause) }</span></>
+    }
+}
+
+fn mode(card: &Card) -> Html {
+    html! { <>{ card.mode.letter() }<span class="words">{ format!(" {}", words::mode(card.mode)) }</span></> }
 }
 
 fn stval(desk: &Desk, card: &Card) -> Html {

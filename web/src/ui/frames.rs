@@ -146,5 +146,5 @@ fn hex(desk: &Desk, address: PhysAddr) -> Html {
         format!("{:03x}  {}  {text}\n", i * 16, digits.join(" "))
     };
     let text: String = known.1.chunks(16).enumerate().map(line).collect();
-    html! { <pre class="console" tabindex="0" aria-label="Bytes of the frame">{ text }</pre> }
+    html! { <pre class="console hex" tabindex="0" aria-label="Bytes of the frame">{ text }</pre> }
 }

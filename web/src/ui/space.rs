@@ -11,7 +11,7 @@ use crate::layout::{Cell, CellState, Row, rows};
 use crate::linked::Selection;
 use crate::snapshot::sp;
 use crate::state::{Area, Process};
-use crate::words::area_name;
+use crate::words::{area_name, bytes};
 
 /// The areas with their pages.
 #[component]
@@ -184,20 +184,5 @@ fn legend() -> Html {
             { entry("guard", "!", "guard") }
             { entry("kernel", "k", "kernel only") }
         </div>
-    }
-}
-
-/// A size in the largest unit that fits.
-#[must_use]
-pub(super) fn bytes(count: u64) -> String {
-    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
-    let unit = units.into_iter().find(|&(shift, _)| count >> shift > 0);
-    match unit {
-        Some((shift, name)) if count.trailing_zeros() >= shift => format!("{} {name}", count >> shift),
-        Some((shift, name)) => {
-            let tenths = (u128::from(count) * 10) >> shift;
-            format!("{}.{} {name}", tenths / 10, tenths % 10)
-        }
-        None => format!("{count} bytes"),
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn Term(props: &Props) -> Html {
         let open = open.clone();
         Callback::from(move |_: MouseEvent| open.set(!*open))
     };
-    let Explained { short, sentence, source } = props.explained;
+    let Explained { short, sentence, .. } = props.explained;
     let label = props.label.clone().unwrap_or(AttrValue::Static(short));
     html! {
         <>
@@ -30,8 +30,16 @@ pub(super) fn Term(props: &Props) -> Html {
                 { label }
             </button>
             if *open {
-                <span class="explained">{ sentence }<cite>{ source }</cite></span>
+                { explanation(props.explained) }
             }
         </>
+    }
+}
+
+/// The sentence, and where the specification says so.
+pub(super) fn explanation(explained: Explained) -> Html {
+    let Explained { short, sentence, source } = explained;
+    html! {
+        <span class="explained"><strong>{ short }</strong>{ ": " }{ sentence }<cite>{ source }</cite></span>
     }
 }

@@ -3,6 +3,7 @@
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
+use super::step_button::StepButton;
 use crate::layout::{Shape, Tick, ticks};
 use crate::protocol::{Command, Target};
 
@@ -18,6 +19,8 @@ pub(super) fn Timeline(PaneProps { desk }: &PaneProps) -> Html {
             <svg role="group" aria-label="Page faults of this run">
                 { for marks.iter().map(|tick| mark(desk, tick, current == Some(tick.ordinal))) }
             </svg>
+            <StepButton {desk} id="to-start" label="Start" spoken="To the start" key_hint="Home"
+                command={Command::Seek(Target::Start)} disabled={!model.is_ready() || model.place().at_start} />
             <input
                 type="range"
                 id="scrubber"
@@ -29,6 +32,8 @@ pub(super) fn Timeline(PaneProps { desk }: &PaneProps) -> Html {
                 oninput={seeking(desk)}
                 disabled={!model.is_ready()}
             />
+            <StepButton {desk} id="to-end" label="End" spoken="To the end" key_hint="End"
+                command={Command::Seek(Target::End)} disabled={!model.is_ready() || model.place().at_end} />
             <div class="legend">
                 { legend(Shape::Circle, "page given as promised") }
                 { legend(Shape::Diamond, "other page fault") }

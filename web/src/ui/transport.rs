@@ -1,8 +1,9 @@
-//! The buttons that move through the run, and where it stands.
+//! The buttons that move through the run.
 
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
+use super::step_button::StepButton;
 use crate::protocol::{Command, Pace, Target, Until};
 
 /// The speeds that can be chosen, with their names.
@@ -13,7 +14,7 @@ const PACES: [(&str, Pace); 4] = [
     ("full speed", Pace::Full),
 ];
 
-/// Two rows of buttons and the position.
+/// The buttons in a row.
 #[component]
 pub(super) fn Transport(PaneProps { desk }: &PaneProps) -> Html {
     let pace = use_state_eq(|| 1_usize);
@@ -24,51 +25,16 @@ pub(super) fn Transport(PaneProps { desk }: &PaneProps) -> Html {
     let forth = idle || place.at_end;
     html! {
         <div class="transport" role="group" aria-label="Move through the run">
-            <Move {desk} id="previous-fault" label="Previous fault" key_hint="←" command={Command::Back(Until::Fault)} disabled={back} class="fault" />
-            <Move {desk} id="next-fault" label="Next fault" key_hint="→" command={Command::Step(Until::Fault)} disabled={forth} class="fault primary" />
-            <Move {desk} id="previous-event" class="apart" label="− event" spoken="Previous event" key_hint="⇧←" command={Command::Back(Until::Event)} disabled={back} />
-            <Move {desk} id="next-event" label="+ event" spoken="Next event" key_hint="⇧→" command={Command::Step(Until::Event)} disabled={forth} />
-            <Move {desk} id="previous-instruction" class="apart" label="− instr" spoken="Previous instruction" key_hint="," command={Command::Back(Until::Instruction)} disabled={back} />
-            <Move {desk} id="next-instruction" label="+ instr" spoken="Next instruction" key_hint="." command={Command::Step(Until::Instruction)} disabled={forth} />
+            <StepButton {desk} id="previous-fault" label="Previous fault" key_hint="←" command={Command::Back(Until::Fault)} disabled={back} class="fault" />
+            <StepButton {desk} id="next-fault" label="Next fault" key_hint="→" command={Command::Step(Until::Fault)} disabled={forth} class="fault primary" />
+            <StepButton {desk} id="previous-event" class="apart" label="− event" spoken="Previous event" key_hint="⇧←" command={Command::Back(Until::Event)} disabled={back} />
+            <StepButton {desk} id="next-event" label="+ event" spoken="Next event" key_hint="⇧→" command={Command::Step(Until::Event)} disabled={forth} />
+            <StepButton {desk} id="previous-instruction" class="apart" label="− instr" spoken="Previous instruction" key_hint="," command={Command::Back(Until::Instruction)} disabled={back} />
+            <StepButton {desk} id="next-instruction" label="+ instr" spoken="Next instruction" key_hint="." command={Command::Step(Until::Instruction)} disabled={forth} />
             { run_button(desk, PACES[*pace].1, forth) }
             { speed(&pace) }
-            <Move {desk} id="to-start" class="apart" label="Start" spoken="To the start" key_hint="Home" command={Command::Seek(Target::Start)} disabled={back} />
-            <Move {desk} id="to-end" label="End" spoken="To the end" key_hint="End" command={Command::Seek(Target::End)} disabled={forth} />
-            <Move {desk} id="reset" label="Reset" spoken="Back to the first page fault" key_hint="R" command={Command::Seek(Target::FirstFault)} disabled={idle} />
+            <StepButton {desk} id="reset" class="apart" label="Reset" spoken="Back to the first page fault" key_hint="R" command={Command::Seek(Target::FirstFault)} disabled={idle} />
         </div>
-    }
-}
-
-/// A button that sends one command.
-#[derive(Clone, PartialEq, Properties)]
-struct MoveProps {
-    desk: Desk,
-    id: AttrValue,
-    label: AttrValue,
-    #[prop_or_default]
-    spoken: Option<AttrValue>,
-    key_hint: AttrValue,
-    command: Command,
-    disabled: bool,
-    #[prop_or_default]
-    class: Classes,
-}
-
-#[component]
-fn Move(props: &MoveProps) -> Html {
-    let spoken = props.spoken.clone().unwrap_or_else(|| props.label.clone());
-    html! {
-        <button
-            type="button"
-            id={props.id.clone()}
-            class={classes!("button", props.class.clone())}
-            title={format!("{spoken} ({})", props.key_hint)}
-            aria-label={spoken}
-            disabled={props.disabled}
-            onclick={props.desk.command(props.command.clone())}
-        >
-            { props.label.clone() }<kbd aria-hidden="true">{ props.key_hint.clone() }</kbd>
-        </button>
     }
 }
 
@@ -76,7 +42,7 @@ fn run_button(desk: &Desk, pace: Pace, at_end: bool) -> Html {
     let running = desk.model.is_running();
     let (label, command) = if running { ("Pause", Command::Pause) } else { ("Run", Command::Run(pace)) };
     html! {
-        <Move {desk} id="run" class="apart" {label} key_hint="Space" {command} disabled={at_end && !running} />
+        <StepButton {desk} id="run" class="apart" {label} key_hint="Space" {command} disabled={at_end && !running} />
     }
 }
 
