@@ -112,6 +112,39 @@ pub struct PteChange {
     pub new: Pte,
 }
 
+/// Who gives a warning: the mistake that it looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Detector {
+    /// An entry was used, or would have been, that changed without `sfence.vma`.
+    StaleTranslation,
+    /// A page fault came again at once, at the same instruction and address.
+    RepeatedFault,
+    /// Two address spaces may write one frame.
+    WritableInTwo,
+    /// A frame that the kernel says is free is mapped.
+    FreedButMapped,
+    /// A program may write and execute a page.
+    WritableExecutable,
+    /// The kernel counts fewer references to a frame than there are entries.
+    TooFewReferences,
+}
+
+/// What a detector has found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// Who says so.
+    pub detector: Detector,
+    /// Frame number of the root table of the address space.
+    pub root: Option<Ppn>,
+    /// The address.
+    pub va: Option<VirtAddr>,
+    /// The frame.
+    pub frame: Option<PhysAddr>,
+    /// What is wrong, in words.
+    pub text: Box<str>,
+}
+
 /// What happened, by kind. The fields are described in `docs/trace-abi.md`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
@@ -134,6 +167,8 @@ pub enum What {
     },
     /// `sfence.vma`; an absent operand means all.
     Sfence { va: Option<VirtAddr>, asid: Option<u16> },
+    /// A detector has found a mistake.
+    Warning(Warning),
     /// The kernel classified a page fault.
     Fault { pid: u32, va: VirtAddr, access: Access, class: FaultClass, area: Option<AreaKind> },
     /// The kernel dealt with a page fault.
@@ -219,6 +254,7 @@ kinds! {
     Ad "ad" Self::Ad(_),
     Satp "satp" Self::Satp { .. },
     Sfence "sfence" Self::Sfence { .. },
+    Warning "warning" Self::Warning(_),
     Fault "fault" Self::Fault { .. },
     Resolved "resolved" Self::Resolved { .. },
     Frame "frame" Self::Frame { .. },
@@ -283,7 +319,8 @@ impl What {
             | Self::Pte(_)
             | Self::Ad(_)
             | Self::Satp { .. }
-            | Self::Sfence { .. } => Source::Machine,
+            | Self::Sfence { .. }
+            | Self::Warning(_) => Source::Machine,
             Self::Mark { .. } => Source::Program,
             _ => Source::Kernel,
         }
@@ -529,6 +566,13 @@ mod tests {
             What::Ad(PteChange { va: None, ..change() }),
             What::Satp { old: 0, new: u64::MAX },
             What::Sfence { va: None, asid: Some(3) },
+            What::Warning(Warning {
+                detector: Detector::WritableInTwo,
+                root: Some(Ppn::new(5)),
+                va: Some(va),
+                frame: None,
+                text: "two".into(),
+            }),
             What::from_tracepoint(Privilege::Supervisor, 2000, [1; 6]),
             What::from_tracepoint(Privilege::User, 1, [1; 6]),
         ];

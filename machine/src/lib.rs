@@ -10,6 +10,7 @@ mod code;
 mod compressed;
 pub mod csr;
 pub mod decode;
+pub mod detect;
 pub mod device;
 pub mod device_tree;
 pub mod digest;
@@ -31,6 +32,7 @@ mod registers;
 pub mod scenario;
 pub mod session;
 pub mod statistics;
+pub mod translations;
 pub mod trap;
 
 #[cfg(test)]

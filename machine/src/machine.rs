@@ -119,6 +119,11 @@ impl<D: Devices> Machine<D> {
         let mut cpu = Cpu { hart, tlb, system: &mut self.system, observer, walk_failed: false };
         match interrupt {
             Some(interrupt) => cpu.trap(Cause::Interrupt(interrupt), 0),
+            None if O::EACH_ACCESS => {
+                // With nothing cached, every access makes its walk and is reported.
+                cpu.tlb.drop_all();
+                cpu.advance(1);
+            }
             None => cpu.advance(left.min(until_timer)),
         }
         Turn::Made

@@ -2,7 +2,7 @@
 
 use faultline_abi::{PhysAddr, Ppn, VirtAddr, sv39::Pte};
 
-use crate::{hart::Privilege, mmu::Walk, trap::Cause};
+use crate::{hart::Privilege, mmu::Walk, ram::Ram, trap::Cause};
 
 /// Where and when something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,10 @@ pub trait Observer {
     /// Whether anybody listens.
     const ACTIVE: bool;
 
+    /// Whether every single access is to be reported by [`Observer::translated`], hits of the machine's
+    /// own cache included. The run stays the same; it takes many times longer.
+    const EACH_ACCESS: bool = false;
+
     /// A trap is taken.
     fn trap(&mut self, cx: &Context, trap: &TrapInfo<'_>) {
         let _ = (cx, trap);
@@ -89,6 +93,17 @@ pub trait Observer {
     /// `sfence.vma`; `None` stands for all addresses or all address spaces.
     fn sfence_vma(&mut self, cx: &Context, va: Option<VirtAddr>, asid: Option<u16>) {
         let _ = (cx, va, asid);
+    }
+
+    /// An address was translated by a walk that succeeded; before the access itself.
+    fn translated(&mut self, cx: &Context, satp: u64, walk: &Walk) {
+        let _ = (cx, satp, walk);
+    }
+
+    /// A trap handler has returned to U-mode: what the kernel had begun is done, and memory is as it
+    /// wants it. Comes after [`Observer::trap_return`].
+    fn settled(&mut self, cx: &Context, ram: &Ram) {
+        let _ = (cx, ram);
     }
 
     /// `slti x0, x0, number` with `a0`…`a5`.

@@ -4,7 +4,9 @@ use faultline_abi::VirtAddr;
 
 use crate::event::{Event, PteChange, Selector, What};
 use crate::hart::Privilege;
+use crate::mmu::Walk;
 use crate::observer::{Context, Observer, PteWrite, TrapInfo};
+use crate::ram::Ram;
 
 /// Most events that a recording holds; a guest that reports more without end is cut off.
 pub const EVENTS_MAX: usize = 2_000_000;
@@ -18,6 +20,16 @@ pub trait Sink {
 
     /// A byte left the board on the console.
     fn console(&mut self, cx: &Context, byte: u8);
+
+    /// An address was translated; no event.
+    fn translated(&mut self, cx: &Context, satp: u64, walk: &Walk) {
+        let _ = (cx, satp, walk);
+    }
+
+    /// A trap handler has returned to a program; no event.
+    fn settled(&mut self, cx: &Context, ram: &Ram) {
+        let _ = (cx, ram);
+    }
 
     /// Whether the run is to end at this instruction.
     fn stop(&self) -> bool;
@@ -56,6 +68,14 @@ impl<S: Sink> Observer for Events<'_, S> {
 
     fn tracepoint(&mut self, cx: &Context, number: u16, arguments: [u64; 6]) {
         self.0.event(cx, What::from_tracepoint(cx.mode, number, arguments));
+    }
+
+    fn translated(&mut self, cx: &Context, satp: u64, walk: &Walk) {
+        self.0.translated(cx, satp, walk);
+    }
+
+    fn settled(&mut self, cx: &Context, ram: &Ram) {
+        self.0.settled(cx, ram);
     }
 
     fn console_output(&mut self, cx: &Context, byte: u8) {

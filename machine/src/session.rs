@@ -7,6 +7,7 @@
 use faultline_abi::scenario::{Digests, Scenario};
 
 use crate::bus::ExitCode;
+use crate::detect::{Detectors, Discard, Watched};
 use crate::digest;
 use crate::drive::{Driver, Moment};
 use crate::event::{Event, EventKind, Selector};
@@ -86,8 +87,10 @@ pub struct Position {
 pub struct Session {
     driver: Driver,
     recording: Recording,
+    /// What watches the run, as it stands at the frontier.
+    detectors: Detectors,
     /// In order of step; the first is the start.
-    keyframes: Vec<(u64, Moment)>,
+    keyframes: Vec<(u64, Moment, Detectors)>,
     keyframe_distance: u64,
     /// How far the run has been recorded.
     frontier: u64,
@@ -110,7 +113,8 @@ impl Session {
         Ok(Self {
             driver,
             recording: Recording::default(),
-            keyframes: vec![(0, start)],
+            detectors: Detectors::default(),
+            keyframes: vec![(0, start, Detectors::default())],
             keyframe_distance: KEYFRAME_STEPS,
             frontier: 0,
             limit: scenario.machine.max_instructions,
@@ -170,8 +174,9 @@ impl Session {
     /// Types at the present position. What was known of another future is forgotten.
     pub fn type_text(&mut self, text: &str) {
         let step = self.step();
+        self.detectors = self.detectors_at(step);
         self.recording.forget_from(step);
-        self.keyframes.retain(|&(at, _)| at <= step);
+        self.keyframes.retain(|&(at, ..)| at <= step);
         self.frontier = step;
         self.exit = None;
         self.driver.type_bytes(text.as_bytes());
@@ -267,16 +272,16 @@ impl Session {
 
     /// Goes to the last keyframe at or before `step`.
     fn rewind_to(&mut self, step: u64) {
-        let after = self.keyframes.partition_point(|&(at, _)| at <= step);
-        if let Some((_, moment)) = after.checked_sub(1).and_then(|i| self.keyframes.get(i)) {
+        let after = self.keyframes.partition_point(|&(at, ..)| at <= step);
+        if let Some((_, moment, _)) = after.checked_sub(1).and_then(|i| self.keyframes.get(i)) {
             self.driver.go_to(moment);
         }
     }
 
     /// Goes forward over ground that is known, silently; from a later keyframe where one is nearer.
     fn replay_to(&mut self, step: u64) {
-        let nearest = self.keyframes.partition_point(|&(at, _)| at <= step);
-        if let Some((at, moment)) = nearest.checked_sub(1).and_then(|i| self.keyframes.get(i))
+        let nearest = self.keyframes.partition_point(|&(at, ..)| at <= step);
+        if let Some((at, moment, _)) = nearest.checked_sub(1).and_then(|i| self.keyframes.get(i))
             && *at > self.step()
         {
             self.driver.go_to(moment);
@@ -315,10 +320,28 @@ impl Session {
     }
 
     fn record_to(&mut self, step: u64) -> RunEnd {
-        let end = self.driver.run_to(step, &mut Events(&mut self.recording));
+        let mut watched = Watched { sink: &mut self.recording, detectors: &mut self.detectors };
+        let end = self.driver.run_to(step, &mut Events(&mut watched));
         self.frontier = self.frontier.max(self.step());
         self.keep_moment();
         end
+    }
+
+    /// What the detectors knew at `step`, where the session stands: from the keyframe before, over the
+    /// ground behind it once more.
+    fn detectors_at(&mut self, step: u64) -> Detectors {
+        if step == self.frontier {
+            return core::mem::take(&mut self.detectors);
+        }
+        let after = self.keyframes.partition_point(|&(at, ..)| at <= step);
+        let Some((_, moment, detectors)) = after.checked_sub(1).and_then(|i| self.keyframes.get(i)) else {
+            return Detectors::default();
+        };
+        let mut detectors = detectors.clone();
+        self.driver.go_to(moment);
+        let mut watched = Watched { sink: &mut Discard, detectors: &mut detectors };
+        self.driver.run_to(step, &mut Events(&mut watched));
+        detectors
     }
 
     fn progress(&mut self, end: RunEnd) -> Option<Progress> {
@@ -335,17 +358,17 @@ impl Session {
     }
 
     fn next_keyframe(&self) -> u64 {
-        let last = self.keyframes.last().map_or(0, |&(at, _)| at);
+        let last = self.keyframes.last().map_or(0, |&(at, ..)| at);
         last.saturating_add(self.keyframe_distance).max(self.step() + 1)
     }
 
     fn keep_moment(&mut self) {
         let step = self.step();
-        let last = self.keyframes.last().map_or(0, |&(at, _)| at);
+        let last = self.keyframes.last().map_or(0, |&(at, ..)| at);
         if step < last.saturating_add(self.keyframe_distance) {
             return;
         }
-        self.keyframes.push((step, self.driver.keep()));
+        self.keyframes.push((step, self.driver.keep(), self.detectors.clone()));
         if self.keyframes.len() > KEYFRAMES_MAX {
             self.thin_keyframes();
         }

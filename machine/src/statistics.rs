@@ -3,11 +3,14 @@
 use faultline_abi::VirtAddr;
 
 use crate::hart::Privilege;
+use crate::mmu::Walk;
 use crate::observer::{Context, Observer, PteWrite, TrapInfo};
+use crate::ram::Ram;
+use crate::translations::{Fence, Held, Key, TlbModel};
 use crate::trap::Cause;
 
 /// How often each thing was reported.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Statistics {
     /// Traps by the name of their cause, in the order in which they first came.
     causes: Vec<(&'static str, u64)>,
@@ -25,6 +28,8 @@ pub struct Statistics {
     pub tracepoints: u64,
     /// Returns from traps.
     pub returns: u64,
+    /// A TLB that is modelled beside the machine's own cache.
+    pub tlb: Option<TlbModel>,
 }
 
 impl Statistics {
@@ -62,17 +67,19 @@ impl Statistics {
     }
 }
 
-/// An observer that counts, and hands every report on to another.
+/// An observer that counts, and hands every report on to another. A modelled TLB sees what it should
+/// only with `EACH_ACCESS`.
 #[derive(Debug)]
-pub struct Counted<'a, O> {
+pub struct Counted<'a, O, const EACH_ACCESS: bool> {
     /// Who is told.
     pub inner: O,
     /// What is counted.
     pub statistics: &'a mut Statistics,
 }
 
-impl<O: Observer> Observer for Counted<'_, O> {
+impl<O: Observer, const EACH_ACCESS: bool> Observer for Counted<'_, O, EACH_ACCESS> {
     const ACTIVE: bool = true;
+    const EACH_ACCESS: bool = EACH_ACCESS;
 
     fn trap(&mut self, cx: &Context, trap: &TrapInfo<'_>) {
         self.statistics.count(trap.cause);
@@ -101,12 +108,26 @@ impl<O: Observer> Observer for Counted<'_, O> {
 
     fn sfence_vma(&mut self, cx: &Context, va: Option<VirtAddr>, asid: Option<u16>) {
         self.statistics.fences += 1;
+        if let Some(tlb) = &mut self.statistics.tlb {
+            tlb.fence(Fence { hart: cx.hart, va, asid });
+        }
         self.inner.sfence_vma(cx, va, asid);
     }
 
     fn tracepoint(&mut self, cx: &Context, number: u16, arguments: [u64; 6]) {
         self.statistics.tracepoints += 1;
         self.inner.tracepoint(cx, number, arguments);
+    }
+
+    fn translated(&mut self, cx: &Context, satp: u64, walk: &Walk) {
+        if let (Some(tlb), Some(held)) = (&mut self.statistics.tlb, Held::of(walk)) {
+            tlb.access(Key::new(cx.hart, satp, walk.va), held);
+        }
+        self.inner.translated(cx, satp, walk);
+    }
+
+    fn settled(&mut self, cx: &Context, ram: &Ram) {
+        self.inner.settled(cx, ram);
     }
 
     fn console_output(&mut self, cx: &Context, byte: u8) {
@@ -131,7 +152,7 @@ mod tests {
     #[test]
     fn traps_are_counted_by_cause_and_by_kind() {
         let mut statistics = Statistics::default();
-        let mut counted = Counted { inner: NoObserver, statistics: &mut statistics };
+        let mut counted: Counted<'_, _, false> = Counted { inner: NoObserver, statistics: &mut statistics };
         let cx = Context { instret: 0, step: 0, hart: 0, mode: Privilege::User, pc: VirtAddr::new(0) };
         for cause in [
             Cause::Exception(Exception::EcallFromU),

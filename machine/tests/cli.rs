@@ -88,6 +88,16 @@ fn statistics_are_printed_when_asked_for() {
 }
 
 #[test]
+fn a_modelled_tlb_is_counted_and_its_shape_checked() {
+    let folder = Folder::new("tlb");
+    let kernel = folder.file("kernel.elf", elf(&printing("hi\n", 0)));
+    let output = faultline(&["boot", &kernel, "--tlb", "64x4,fifo"]);
+    assert!(text(&output.stderr).contains("TLB hit rate"), "{}", text(&output.stderr));
+    assert!(faultline(&["boot", &kernel, "--tlb", "off"]).stderr.is_empty());
+    assert_refused(&["boot", &kernel, "--tlb", "60x8"], "a power of two of sets");
+}
+
+#[test]
 fn a_raw_image_boots_if_it_is_named_or_looks_like_one() {
     let folder = Folder::new("raw");
     let image: Vec<u8> = printing("raw\n", 4).iter().flat_map(|word| word.to_le_bytes()).collect();

@@ -6,7 +6,7 @@ use common::{guest, root, scenarios, session};
 use faultline_abi::scenario::{Anchor, Scenario};
 use faultline_machine::bus::ExitCode;
 use faultline_machine::digest::{Semantic, sha256};
-use faultline_machine::event::{Event, Selector};
+use faultline_machine::event::{Event, EventKind, Selector};
 use faultline_machine::session::{Goal, Progress, Session};
 
 /// Runs a session to its end, which it must have.
@@ -96,6 +96,22 @@ fn every_note_is_bound_to_an_event_that_happens() {
 fn happens(session: &Session, at: &Anchor) -> bool {
     let selector: Selector = at.kind.parse().unwrap();
     session.log().iter().filter(|event| selector.matches(&event.what)).nth(at.ordinal as usize).is_some()
+}
+
+#[test]
+fn the_detectors_find_nothing_in_the_guests_kernel() {
+    let Some(guest) = guest() else { return };
+    for (name, mut scenario) in scenarios() {
+        for init in [None, Some("vmtests")] {
+            if let Some(init) = init {
+                scenario.kernel.insert("init".into(), init.into());
+            }
+            let mut session = session(&guest, &scenario);
+            explore(&mut session);
+            let warning = session.log().iter().find(|event| event.what.kind() == EventKind::Warning);
+            assert_eq!(warning, None, "{name} {init:?}");
+        }
+    }
 }
 
 #[test]

@@ -66,6 +66,9 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         let reached = self.probe(va, len, access, rules)?;
         if self.hart.translating_root(rules).is_some() {
             self.mark()?;
+            if O::ACTIVE {
+                self.observer.translated(&self.context(), self.hart.csrs.satp, &self.tlb.walk);
+            }
         }
         if let (Target::Memory { frame, .. }, true) = (reached.target, reached.whole_page) {
             self.keep(va, frame, access, rules);

@@ -78,6 +78,9 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
     fn returned(&mut self, context: &crate::observer::Context, to: Privilege) {
         if O::ACTIVE {
             self.observer.trap_return(context, to, VirtAddr::new(self.hart.pc));
+            if to == Privilege::User {
+                self.observer.settled(context, &self.system.ram);
+            }
         }
     }
 

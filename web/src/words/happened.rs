@@ -55,6 +55,7 @@ pub fn happened(what: &What, processes: &Processes) -> Told {
         What::Sfence { va: None, .. } => {
             Told::new("sfence.vma").detail("The hardware must forget every translation it remembers.")
         }
+        What::Warning(warning) => Told::new(format!("Warning: {}", warning.text)),
         What::Fault { pid, va, class, area, .. } => classified(&who(*pid), va.get(), *class, *area),
         What::Resolved { how, frame, .. } => Told::new(resolved(*how)).about(*frame),
         What::Frame { op, frame, owner, refs, usage } => framed(*op, *frame, &who(*owner), *refs, *usage),

@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use faultline_abi::board::DRAM_BASE;
 use faultline_machine::boot::MachineConfig;
+use faultline_machine::detect::{Detectors, Watched};
 use faultline_machine::drive::Driver;
 use faultline_machine::loader::KERNEL_BEHIND_FIRMWARE;
 use faultline_machine::machine::{Machine, RunEnd};
 use faultline_machine::observer::{Context, Observer};
 use faultline_machine::recorder::Events;
-use faultline_machine::statistics::{Counted, Statistics};
+use faultline_machine::statistics::Statistics;
 
 use crate::BootArguments;
 use crate::failure::{Failure, cut_off, guest};
 use crate::files;
 use crate::output::{Digesting, Output};
-use crate::summary::Summary;
+use crate::summary::{Summary, run_counted};
 use crate::terminal::{Keyboard, Typed};
 
 /// Steps between two looks at the keyboard: a few milliseconds.
@@ -40,20 +41,21 @@ impl Observer for ConsoleOnly {
 /// What the guest's serial line is connected to.
 enum Line {
     Console(ConsoleOnly),
-    Events(Box<Output>),
+    Events(Box<(Output, Detectors)>),
 }
 
 impl Line {
     fn run(&mut self, driver: &mut Driver, step: u64, statistics: &mut Statistics) -> RunEnd {
         match self {
             Self::Console(ConsoleOnly) => {
-                let end = driver.run_to(step, &mut Counted { inner: ConsoleOnly, statistics });
+                let end = run_counted(driver, step, ConsoleOnly, statistics);
                 let _ = stdout().flush();
                 end
             }
-            Self::Events(output) => {
-                let end = driver.run_to(step, &mut Counted { inner: Events(&mut **output), statistics });
-                output.flush();
+            Self::Events(watched) => {
+                let (sink, detectors) = &mut **watched;
+                let end = run_counted(driver, step, Events(&mut Watched { sink, detectors }), statistics);
+                watched.0.flush();
                 end
             }
         }
@@ -62,7 +64,7 @@ impl Line {
     fn finish(self) -> Result<(), Failure> {
         match self {
             Self::Console(_) => Ok(()),
-            Self::Events(output) => output.finish().map(drop),
+            Self::Events(watched) => watched.0.finish().map(drop),
         }
     }
 }
@@ -72,10 +74,12 @@ pub(crate) fn boot(arguments: &BootArguments) -> Result<ExitCode, Failure> {
     let mut driver = prepare(arguments)?;
     let mut line = match &arguments.events {
         None => Line::Console(ConsoleOnly),
-        Some(path) => Line::Events(Box::new(Output::new(Some(path), None, Digesting::Off)?)),
+        Some(path) => {
+            Line::Events(Box::new((Output::new(Some(path), None, Digesting::Off)?, Detectors::default())))
+        }
     };
     let mut keyboard = Keyboard::open();
-    let mut summary = Summary::new(arguments.stats.into());
+    let mut summary = Summary::new(arguments.stats.into(), arguments.tlb.and_then(|tlb| tlb.0));
     let limit = arguments.max_instructions.unwrap_or(u64::MAX);
     let code = drive(&mut driver, limit, &mut line, &mut keyboard, &mut summary);
     drop(keyboard);

@@ -21,6 +21,7 @@ use faultline_abi::board::DRAM_MIB_DEFAULT;
 use faultline_machine::device::virtio::Transport;
 use faultline_machine::event::Selector;
 use faultline_machine::scenario::parse_count;
+use faultline_machine::translations::Geometry;
 
 use crate::failure::Failure;
 
@@ -71,6 +72,10 @@ struct RunArguments {
     /// At the end, print what the run came to: instructions, traps by cause, memory, …
     #[arg(long)]
     stats: bool,
+    /// Model a TLB: ENTRIES or ENTRIESxWAYS, then perhaps ,lru or ,fifo. Its counts come with --stats,
+    /// which it implies; the run takes many times longer.
+    #[arg(long, value_name = "SHAPE|off", value_parser = tlb)]
+    tlb: Option<Tlb>,
 }
 
 #[derive(Args, Debug)]
@@ -102,6 +107,10 @@ struct BootArguments {
     /// At the end, print what the run came to: instructions, traps by cause, memory, …
     #[arg(long)]
     stats: bool,
+    /// Model a TLB: ENTRIES or ENTRIESxWAYS, then perhaps ,lru or ,fifo. Its counts come with --stats,
+    /// which it implies; the run takes many times longer.
+    #[arg(long, value_name = "SHAPE|off", value_parser = tlb)]
+    tlb: Option<Tlb>,
 }
 
 /// What `--virtio` says.
@@ -130,6 +139,14 @@ struct DigestArguments {
     /// Write the semantic digest into the scenario's file instead.
     #[arg(long)]
     write: bool,
+}
+
+/// What `--tlb` says.
+#[derive(Clone, Copy, Debug)]
+struct Tlb(Option<Geometry>);
+
+fn tlb(text: &str) -> Result<Tlb, String> {
+    if text == "off" { Ok(Tlb(None)) } else { text.parse().map(|shape| Tlb(Some(shape))) }
 }
 
 fn count(text: &str) -> Result<u64, String> {

@@ -4,18 +4,18 @@ use std::process::ExitCode;
 
 use faultline_abi::scenario::{Digests, Image, Scenario};
 use faultline_machine::bus;
+use faultline_machine::detect::{Detectors, Watched};
 use faultline_machine::digest::sha256;
 use faultline_machine::drive::Driver;
 use faultline_machine::loader::LoadedProgram;
 use faultline_machine::machine::{Machine, RunEnd};
 use faultline_machine::recorder::Events;
 use faultline_machine::scenario::machine_config;
-use faultline_machine::statistics::Counted;
 
 use crate::failure::{Failure, cut_off, guest};
 use crate::files::{self, Images};
 use crate::output::{Digesting, Output, Totals};
-use crate::summary::{Summary, Wanted};
+use crate::summary::{Summary, Wanted, run_counted};
 use crate::{DigestArguments, RunArguments, ScenarioArguments};
 
 /// Steps between two looks at the screen.
@@ -51,14 +51,15 @@ fn prepare(arguments: &ScenarioArguments) -> Result<Prepared, Failure> {
 
 /// Runs to the end, or as far as it goes.
 fn drive(driver: &mut Driver, limit: u64, output: &mut Output, summary: &mut Summary) -> End {
+    let mut detectors = Detectors::default();
     loop {
         let step = driver.machine().step_count();
         if step >= limit {
             return End::OutOfInstructions;
         }
         let end = summary.timed(|statistics| {
-            let mut counted = Counted { inner: Events(output), statistics };
-            driver.run_to(limit.min(step + SLICE), &mut counted)
+            let mut watched = Watched { sink: &mut *output, detectors: &mut detectors };
+            run_counted(driver, limit.min(step + SLICE), Events(&mut watched), statistics)
         });
         output.flush();
         match end {
@@ -74,7 +75,7 @@ fn drive(driver: &mut Driver, limit: u64, output: &mut Output, summary: &mut Sum
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let Prepared { scenario, images, mut driver } = prepare(&arguments.scenario)?;
     let mut output = Output::new(arguments.events.as_deref(), arguments.until, Digesting::On)?;
-    let mut summary = Summary::new(arguments.stats.into());
+    let mut summary = Summary::new(arguments.stats.into(), arguments.tlb.and_then(|tlb| tlb.0));
     let end = drive(&mut driver, scenario.machine.max_instructions, &mut output, &mut summary);
     let totals = output.finish()?;
     summary.print(driver.machine());
@@ -102,7 +103,7 @@ pub(crate) fn digest(arguments: &DigestArguments) -> Result<ExitCode, Failure> {
     let Prepared { scenario, mut driver, .. } = prepare(&arguments.scenario)?;
     let mut output = Output::silent();
     let limit = scenario.machine.max_instructions;
-    let end = drive(&mut driver, limit, &mut output, &mut Summary::new(Wanted::No));
+    let end = drive(&mut driver, limit, &mut output, &mut Summary::new(Wanted::No, None));
     if !matches!(end, End::Exited(_)) {
         return Ok(cut_off("the run has no end, so it has no digest"));
     }

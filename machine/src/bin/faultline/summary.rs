@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use faultline_machine::machine::Machine;
-use faultline_machine::statistics::Statistics;
+use faultline_machine::drive::Driver;
+use faultline_machine::machine::{Machine, RunEnd};
+use faultline_machine::observer::Observer;
+use faultline_machine::statistics::{Counted, Statistics};
+use faultline_machine::translations::{Geometry, TlbCounts, TlbModel};
 
 /// Whether a summary is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +22,20 @@ impl From<bool> for Wanted {
     }
 }
 
+/// Runs to `step`, counting what is reported; with a modelled TLB every access is.
+pub(crate) fn run_counted(
+    driver: &mut Driver,
+    step: u64,
+    inner: impl Observer,
+    statistics: &mut Statistics,
+) -> RunEnd {
+    if statistics.tlb.is_some() {
+        driver.run_to(step, &mut Counted::<'_, _, true> { inner, statistics })
+    } else {
+        driver.run_to(step, &mut Counted::<'_, _, false> { inner, statistics })
+    }
+}
+
 /// Counts a run and measures its time.
 #[derive(Debug)]
 pub(crate) struct Summary {
@@ -28,8 +45,11 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    pub(crate) fn new(wanted: Wanted) -> Self {
-        Self { statistics: Statistics::default(), wanted, running: Duration::ZERO }
+    pub(crate) fn new(wanted: Wanted, tlb: Option<Geometry>) -> Self {
+        let wanted = if tlb.is_some() { Wanted::Yes } else { wanted };
+        let mut statistics = Statistics::default();
+        statistics.tlb = tlb.map(TlbModel::new);
+        Self { statistics, wanted, running: Duration::ZERO }
     }
 
     /// Runs a piece, and adds the time that it took: waiting for keys does not count.
@@ -70,11 +90,28 @@ fn table(statistics: &Statistics, instructions: u64, running: Duration, memory_k
     ] {
         rows.push((name.to_owned(), count.to_string()));
     }
+    rows.extend(statistics.tlb.iter().flat_map(|tlb| tlb_rows(tlb.counts)));
     rows.extend(memory_kib.map(|kib| ("peak memory".to_owned(), format!("{} MiB", kib.div_ceil(1024)))));
     rows.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "faultline: {name:<34} {value:>15}");
         text
     })
+}
+
+fn tlb_rows(counts: TlbCounts) -> Vec<(String, String)> {
+    let all = counts.hits + counts.fills;
+    let rate = if all == 0 { 0 } else { u128::from(counts.hits) * 10_000 / u128::from(all) };
+    let mut rows = vec![("TLB hit rate".to_owned(), format!("{}.{:02} %", rate / 100, rate % 100))];
+    for (name, count) in [
+        ("TLB hits", counts.hits),
+        ("TLB fills", counts.fills),
+        ("TLB evictions", counts.evictions),
+        ("TLB entries fenced", counts.flushed),
+        ("TLB stale hits", counts.stale),
+    ] {
+        rows.push((name.to_owned(), count.to_string()));
+    }
+    rows
 }
 
 fn rate(instructions: u64, running: Duration) -> String {

@@ -1,0 +1,358 @@
+//! Which translations a TLB may hold: a model for observers, beside the machine's own cache.
+//!
+//! The machine's cache is always coherent with the page tables. Hardware's need not be: until
+//! `sfence.vma` it may use what it has read before. [`Translations`] remembers everything that may
+//! still be held, so that a use of something outdated can be named; [`TlbModel`] has a size, and
+//! counts what a TLB of that size would do.
+
+use std::collections::BTreeMap;
+
+use faultline_abi::VirtAddr;
+use faultline_abi::addr::VPN_BITS;
+use faultline_abi::sv39::{Access, Pte, PteFlags};
+
+use crate::hart::Privilege;
+use crate::mmu::Walk;
+
+/// Most translations that are remembered; beyond it all are forgotten.
+const REMEMBERED_MAX: usize = 1 << 16;
+
+/// What a translation is found by: hart, ASID, and page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) hart: u32,
+    pub(crate) asid: u16,
+    /// The address of the page of 4 KiB; a superpage is held page by page.
+    pub(crate) page: VirtAddr,
+}
+
+impl Key {
+    pub(crate) fn new(hart: u32, satp: u64, va: VirtAddr) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "an ASID has sixteen bits")]
+        Self { hart, asid: (satp >> 44) as u16, page: va.page_down() }
+    }
+}
+
+/// What is held of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// The leaf.
+    pub(crate) leaf: Pte,
+    level: u32,
+}
+
+impl Held {
+    /// What a walk has led to.
+    pub(crate) fn of(walk: &Walk) -> Option<Self> {
+        walk.leaf().map(|step| Self { leaf: step.pte, level: step.level })
+    }
+
+    /// Whether the two translate alike. A and D are no part of that.
+    fn same(self, other: Self) -> bool {
+        let marks = (PteFlags::A | PteFlags::D).bits();
+        (self.leaf.raw() | marks, self.level) == (other.leaf.raw() | marks, other.level)
+    }
+
+    /// Whether it would let a hart in this mode do this.
+    pub(crate) fn allows(self, access: Access, mode: Privilege) -> bool {
+        let wanted = match access {
+            Access::Load => PteFlags::R,
+            Access::Store => PteFlags::W,
+            Access::Fetch => PteFlags::X,
+        };
+        let flags = self.leaf.flags();
+        flags.contains(wanted) && (mode != Privilege::User || flags.contains(PteFlags::U))
+    }
+
+    /// Whether both lead to the same frame.
+    fn leads_as(self, other: Self) -> bool {
+        self.level == other.level && self.leaf.ppn() == other.leaf.ppn()
+    }
+}
+
+/// What a fence forgets (privileged specification, "Supervisor Memory-Management Fence Instruction").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fence {
+    pub(crate) hart: u32,
+    pub(crate) va: Option<VirtAddr>,
+    pub(crate) asid: Option<u16>,
+}
+
+impl Fence {
+    fn covers(self, key: Key, held: Held) -> bool {
+        let shift = 12 + VPN_BITS * held.level;
+        let here = self.va.is_none_or(|va| va.get() >> shift == key.page.get() >> shift);
+        let global = held.leaf.flags().contains(PteFlags::G);
+        let space = self.asid.is_none_or(|asid| asid == key.asid && !global);
+        self.hart == key.hart && here && space
+    }
+}
+
+/// Every translation that may still be held somewhere.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Translations(BTreeMap<Key, Held>);
+
+impl Translations {
+    /// A translation was made and may be held from now on. Returns what was held before if hardware
+    /// could have gone on with it and have done something else.
+    pub(crate) fn made(&mut self, key: Key, held: Held, access: Access, mode: Privilege) -> Option<Held> {
+        if self.0.len() >= REMEMBERED_MAX {
+            self.0.clear();
+        }
+        let before = self.0.insert(key, held)?;
+        (before.allows(access, mode) && !before.leads_as(held)).then_some(before)
+    }
+
+    /// A translation failed at the entry `now`. Returns what may still be held, if the entry has
+    /// changed since and had allowed the access.
+    pub(crate) fn failed(
+        &mut self,
+        key: Key,
+        now: Option<Pte>,
+        access: Access,
+        mode: Privilege,
+    ) -> Option<Held> {
+        let held = *self.0.get(&key)?;
+        let unchanged = now.is_some_and(|now| held.same(Held { leaf: now, ..held }));
+        (!unchanged && held.allows(access, mode)).then(|| {
+            self.0.remove(&key);
+            held
+        })
+    }
+
+    pub(crate) fn fence(&mut self, fence: Fence) {
+        self.0.retain(|&key, held| !fence.covers(key, *held));
+    }
+}
+
+/// Which entry of a set gives way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// The one that was used longest ago.
+    #[default]
+    Lru,
+    /// The one that has been there longest.
+    Fifo,
+}
+
+/// The shape of a TLB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Sets; a power of two.
+    pub sets: usize,
+    /// Entries of a set.
+    pub ways: usize,
+    /// Who gives way in a full set.
+    pub policy: Policy,
+}
+
+/// Most entries that a modelled TLB may have.
+const ENTRIES_MAX: usize = 1 << 16;
+
+impl std::str::FromStr for Geometry {
+    type Err = String;
+
+    /// `ENTRIES`, `ENTRIESxWAYS`, each with `,lru` or `,fifo` behind it. Without ways it is fully
+    /// associative.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (shape, policy) = text.split_once(',').unwrap_or((text, "lru"));
+        let (entries, ways) = shape.split_once('x').unwrap_or((shape, shape));
+        let policy = match policy {
+            "lru" => Some(Policy::Lru),
+            "fifo" => Some(Policy::Fifo),
+            _ => None,
+        };
+        let shape = || Some((entries.parse().ok()?, ways.parse().ok()?));
+        match (shape(), policy) {
+            (Some((entries, ways)), Some(policy)) => Self::checked(entries, ways, policy),
+            _ => None,
+        }
+        .ok_or_else(|| {
+            format!("`{text}`: give ENTRIES or ENTRIESxWAYS, 1 to {ENTRIES_MAX}, a power of two of sets, then perhaps ,lru or ,fifo")
+        })
+    }
+}
+
+impl Geometry {
+    fn checked(entries: usize, ways: usize, policy: Policy) -> Option<Self> {
+        let sets = entries.checked_div(ways)?;
+        let whole = sets * ways == entries && sets.is_power_of_two() && entries <= ENTRIES_MAX;
+        whole.then_some(Self { sets, ways, policy })
+    }
+}
+
+/// What a modelled TLB has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TlbCounts {
+    /// Translations that were there.
+    pub hits: u64,
+    /// Translations that had to be read from the tables.
+    pub fills: u64,
+    /// Entries that gave way to others.
+    pub evictions: u64,
+    /// Hits on what the tables no longer say.
+    pub stale: u64,
+    /// Entries that fences removed.
+    pub flushed: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    key: Key,
+    held: Held,
+}
+
+/// A TLB of a certain shape.
+#[derive(Clone, Debug)]
+pub struct TlbModel {
+    geometry: Geometry,
+    /// Of each set the entries in the order in which they give way.
+    sets: Vec<Vec<Slot>>,
+    /// What it has done so far.
+    pub counts: TlbCounts,
+}
+
+impl TlbModel {
+    /// An empty TLB.
+    #[must_use]
+    pub fn new(geometry: Geometry) -> Self {
+        Self { geometry, sets: vec![Vec::new(); geometry.sets], counts: TlbCounts::default() }
+    }
+
+    /// A page was accessed, and this is what the tables say about it.
+    pub(crate) fn access(&mut self, key: Key, held: Held) {
+        let Geometry { ways, policy, .. } = self.geometry;
+        let set = (key.page.get() >> 12) as usize & (self.geometry.sets - 1);
+        let set = &mut self.sets[set];
+        let found = set.iter().position(|slot| slot.matches(key));
+        if let Some(at) = found {
+            let slot = set[at];
+            self.counts.hits += 1;
+            self.counts.stale += u64::from(!slot.held.same(held));
+            if policy == Policy::Lru {
+                set.remove(at);
+                set.push(slot);
+            }
+            return;
+        }
+        self.counts.fills += 1;
+        if set.len() == ways {
+            set.remove(0);
+            self.counts.evictions += 1;
+        }
+        set.push(Slot { key, held });
+    }
+
+    pub(crate) fn fence(&mut self, fence: Fence) {
+        for set in &mut self.sets {
+            let before = set.len();
+            set.retain(|slot| !fence.covers(slot.key, slot.held));
+            self.counts.flushed += (before - set.len()) as u64;
+        }
+    }
+}
+
+impl Slot {
+    /// Global entries belong to every address space.
+    fn matches(self, key: Key) -> bool {
+        let global = self.held.leaf.flags().contains(PteFlags::G);
+        self.key.page == key.page && self.key.hart == key.hart && (global || self.key.asid == key.asid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use faultline_abi::Ppn;
+
+    const RW: PteFlags = PteFlags::V.union(PteFlags::R).union(PteFlags::W).union(PteFlags::U);
+
+    fn held(frame: u64, flags: PteFlags) -> Held {
+        Held { leaf: Pte::new(Ppn::new(frame), flags), level: 0 }
+    }
+
+    fn key(asid: u64, page: u64) -> Key {
+        Key::new(0, 8 << 60 | asid << 44, VirtAddr::new(page << 12))
+    }
+
+    const ALL: Fence = Fence { hart: 0, va: None, asid: None };
+
+    #[test]
+    fn what_was_not_fenced_may_still_be_held() {
+        let user = Privilege::User;
+        let mut all = Translations::default();
+        assert_eq!(all.made(key(1, 5), held(7, RW), Access::Store, user), None);
+        assert_eq!(all.made(key(1, 5), held(8, RW), Access::Store, user), Some(held(7, RW)), "moved");
+        assert_eq!(all.made(key(2, 5), held(9, RW), Access::Store, user), None, "another address space");
+        assert_eq!(all.failed(key(1, 5), None, Access::Fetch, user), None, "it never allowed that");
+        let same = Some(held(8, RW | PteFlags::D).leaf);
+        assert_eq!(all.failed(key(1, 5), same, Access::Load, user), None, "it failed for another reason");
+        let gone = Some(Pte::INVALID);
+        assert_eq!(all.failed(key(1, 5), gone, Access::Load, user), Some(held(8, RW)), "unmapped");
+        assert_eq!(all.failed(key(1, 5), gone, Access::Load, user), None, "named once");
+    }
+
+    #[test]
+    fn more_rights_need_no_fence_and_marks_are_no_change() {
+        let mut all = Translations::default();
+        let read_only = RW.difference(PteFlags::W);
+        all.made(key(1, 5), held(7, read_only), Access::Load, Privilege::User);
+        assert_eq!(
+            all.made(key(1, 5), held(8, RW), Access::Store, Privilege::User),
+            None,
+            "a spurious fault"
+        );
+        assert_eq!(all.made(key(1, 5), held(8, RW | PteFlags::A), Access::Load, Privilege::User), None);
+    }
+
+    #[test]
+    fn a_fence_forgets_what_it_names() {
+        for (fence, forgets) in [
+            (ALL, true),
+            (Fence { va: Some(VirtAddr::new(0x5abc)), ..ALL }, true),
+            (Fence { va: Some(VirtAddr::new(0x6000)), ..ALL }, false),
+            (Fence { asid: Some(1), ..ALL }, true),
+            (Fence { asid: Some(2), ..ALL }, false),
+            (Fence { hart: 1, ..ALL }, false),
+        ] {
+            assert_eq!(fence.covers(key(1, 5), held(7, RW)), forgets, "{fence:?}");
+        }
+        let global = held(7, RW | PteFlags::G);
+        assert!(!Fence { asid: Some(1), ..ALL }.covers(key(1, 5), global), "global entries stay");
+        let large = Held { level: 1, ..held(0x200, RW) };
+        let inside = Fence { va: Some(VirtAddr::new(0x7000)), ..ALL };
+        assert!(inside.covers(key(1, 5), large), "any address in a superpage names all of it");
+    }
+
+    fn run(shape: &str, pages: &[u64]) -> TlbCounts {
+        let mut tlb = TlbModel::new(shape.parse().unwrap());
+        pages.iter().for_each(|&page| tlb.access(key(0, page), held(page, RW)));
+        tlb.counts
+    }
+
+    #[test]
+    fn a_tlb_hits_fills_and_evicts_as_its_shape_says() {
+        let counts = |hits, fills, evictions| TlbCounts { hits, fills, evictions, ..TlbCounts::default() };
+        assert_eq!(run("2", &[1, 2, 1, 3, 1]), counts(2, 3, 1), "1 was used last and stays");
+        assert_eq!(run("2,fifo", &[1, 2, 1, 3, 1]), counts(1, 4, 2), "1 came first and goes");
+        assert_eq!(run("2x1", &[2, 4, 2]), counts(0, 3, 2), "both belong to one set");
+        assert_eq!(run("4x2,lru", &[2, 4, 2]), counts(1, 2, 0));
+    }
+
+    #[test]
+    fn hits_on_what_has_changed_are_stale_until_a_fence() {
+        let mut tlb = TlbModel::new("8".parse().unwrap());
+        tlb.access(key(0, 1), held(1, RW));
+        tlb.access(key(0, 1), held(2, RW));
+        tlb.fence(ALL);
+        tlb.access(key(0, 1), held(2, RW));
+        assert_eq!(tlb.counts, TlbCounts { hits: 1, fills: 2, evictions: 0, stale: 1, flushed: 1 });
+    }
+
+    #[test]
+    fn impossible_shapes_are_refused() {
+        for text in ["", "0", "x", "6x2", "8x3", "8x0", "8,random", "131072", "-1", "18446744073709551616"] {
+            assert!(text.parse::<Geometry>().is_err(), "{text}");
+        }
+    }
+}
