@@ -9,7 +9,7 @@ use faultline_abi::PhysAddr;
 use faultline_abi::board::DRAM_BASE;
 use faultline_abi::scenario::{Digests, FORMAT, Images, Input, MachineSettings, Scenario};
 use faultline_machine::bus::ExitCode;
-use faultline_machine::event::EventKind;
+use faultline_machine::event::{Detector, EventKind, What};
 use faultline_machine::recorder::EVENTS_MAX;
 use faultline_machine::session::{Boot, Goal, Progress, Session};
 use proptest::prelude::*;
@@ -295,4 +295,49 @@ fn a_guest_that_reports_without_end_is_cut_off() {
     assert_eq!(session.forward(Goal::NextEvent, u64::MAX), Progress::OutOfEvents);
     assert_eq!(session.back(Goal::NextEvent), Progress::Reached);
     assert_eq!(session.position().events, EVENTS_MAX - 1);
+}
+
+/// A kernel of ten instructions that gives a program one page to write and execute, and answers its
+/// page faults by trying again. Behind it lie the root table, two more tables, and the program.
+fn careless() -> Vec<u32> {
+    use common::code::{T0, T1, ZERO, addi, here, lui, store};
+    let write = |csr: u32, register: u32| csr << 20 | register << 15 | 0b001 << 12 | 0x73;
+    let shift_left = |register: u32, by: u32| by << 20 | register << 15 | 0b001 << 12 | register << 7 | 0x13;
+    let add = |register: u32, other: u32| other << 20 | register << 15 | register << 7 | 0x33;
+    const MRET: u32 = 0x3020_0073;
+    let mut words = vec![addi(T0, ZERO, 0xfff), write(0x3b0, T0), addi(T0, ZERO, 0x1f), write(0x3a0, T0)];
+    // satp: Sv39, and the page behind this one.
+    words.extend([addi(T0, ZERO, 8), shift_left(T0, 60), lui(T1, 0x8_0000), addi(T1, T1, 1), add(T0, T1)]);
+    words.extend([write(0x180, T0), lui(T0, 0x1000), write(0x341, T0), write(0x300, ZERO)]);
+    words.extend([here(T0), addi(T0, T0, 12), write(0x305, T0), MRET]);
+    words.resize(5 * 1024, 0);
+    let pte = |page: u32, flags: u32| (0x8_0000 + page) << 10 | flags;
+    for (table, index, entry) in [(1, 0, pte(2, 0x01)), (2, 0, pte(3, 0x01)), (3, 1, pte(4, 0xdf))] {
+        words[table * 1024 + index * 2] = entry;
+    }
+    words[4 * 1024] = store(0, ZERO, ZERO);
+    words
+}
+
+#[test]
+fn each_mistake_is_found_once_and_again_when_the_past_is_changed() {
+    let mut session = reading(Vec::new(), &careless(), 500);
+    assert_eq!(session.forward(Goal::End, u64::MAX), Progress::OutOfInstructions);
+    let warnings = |session: &Session| -> Vec<(u64, Detector)> {
+        let found = session.log().iter().filter_map(|event| match &event.what {
+            What::Warning(warning) => Some((event.step, warning.detector)),
+            _ => None,
+        });
+        found.collect()
+    };
+    let found = warnings(&session);
+    let detectors: Vec<_> = found.iter().map(|&(_, detector)| detector).collect();
+    assert_eq!(detectors, [Detector::WritableExecutable, Detector::RepeatedFault]);
+    let whole = session.log().to_vec();
+    for step in [0, found[0].0 + 1, found[1].0, found[1].0 + 1, 100] {
+        session.seek_step(step);
+        session.type_text("x");
+        session.forward(Goal::End, u64::MAX);
+        assert_eq!(session.log(), whole, "typed at step {step}");
+    }
 }
