@@ -10,7 +10,7 @@ use crate::{browser, machine, server, toolchain, web, workspace};
 pub(super) fn run() -> Result<Outcome> {
     let browser = match super::needed(browser::ensure())? {
         Ok(browser) => browser,
-        Err(skipped) => return Ok(skipped),
+        Err(missing) => return Ok(missing.into()),
     };
     let dist = web::build()?;
     let faultline = machine::build()?;

@@ -14,7 +14,7 @@ const CASES: u64 = 512;
 pub(super) fn run() -> Result<Outcome> {
     let qemu = match super::needed(qemu::ensure())? {
         Ok(qemu) => qemu,
-        Err(skipped) => return Ok(skipped),
+        Err(missing) => return Ok(missing.into()),
     };
     let folder = workspace::target().join("differential");
     let plan = Plan { seed: 1, cases: CASES, length: 120, qemu, faultline: machine::build()?, folder };

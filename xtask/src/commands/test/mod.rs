@@ -66,7 +66,7 @@ fn row(suite: Suite) -> Row {
     // A suite that breaks off counts as one failure; the others still run.
     let outcome = run_suite(suite).unwrap_or_else(|error| {
         ui::error(&error);
-        Outcome::Ran(Count::FAILED)
+        Outcome::Ran(Count::failure(&format!("suite {suite:?} broke off: {error:#}")))
     });
     if let Outcome::Skipped(reason) = &outcome {
         ui::warn(&format!("suite {suite:?} is SKIPPED: {reason}"));
@@ -86,12 +86,21 @@ fn run_suite(suite: Suite) -> Result<Outcome> {
     }
 }
 
-/// What a suite cannot do without. Where it is missing the suite is skipped, but never on a build
-/// server: there it must run.
-fn needed<T>(found: Result<T>) -> Result<Result<T, Outcome>> {
+/// Why something that tests need is not here.
+struct Missing(String);
+
+impl From<Missing> for Outcome {
+    fn from(missing: Missing) -> Self {
+        Self::Skipped(missing.0)
+    }
+}
+
+/// What tests cannot do without. Where it is missing they are skipped, but never on a build server:
+/// there they must run.
+fn needed<T>(found: Result<T>) -> Result<Result<T, Missing>> {
     match found {
         Ok(found) => Ok(Ok(found)),
         Err(error) if std::env::var_os("CI").is_some_and(|ci| !ci.is_empty() && ci != "false") => Err(error),
-        Err(error) => Ok(Err(Outcome::Skipped(error.to_string()))),
+        Err(error) => Ok(Err(Missing(error.to_string()))),
     }
 }

@@ -18,8 +18,8 @@ const BROWSER: &str = "browser";
 
 pub(super) fn run() -> Result<Outcome> {
     let images = guest::build()?;
-    if let Err(Outcome::Skipped(reason)) = super::needed(firmware())? {
-        ui::warn(&format!("the tests that boot a firmware are SKIPPED: {reason}"));
+    if let Err(missing) = super::needed(firmware())? {
+        ui::warn(&format!("the tests that boot a firmware are SKIPPED: {}", missing.0));
     }
     let mut count = results::Count::default();
     for arguments in [rest(), page()?, xtask()] {

@@ -24,8 +24,8 @@ const BOOTS: [(u32, &str); 3] =
     [(128, "init=vmtests sbrk=lazy"), (128, "init=vmtests sbrk=eager"), (16, "init=hog,hello sbrk=lazy")];
 
 pub(super) fn run() -> Result<Outcome> {
-    if let Err(skipped) = super::needed(qemu::ensure())? {
-        return Ok(skipped);
+    if let Err(missing) = super::needed(qemu::ensure())? {
+        return Ok(missing.into());
     }
     guest::build()?;
     let faultline = machine::build()?;

@@ -10,16 +10,22 @@ use anyhow::{Context, Result};
 
 use crate::{process, ui};
 
-/// How many tests passed and failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How many tests passed and failed, and which failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Count {
     pub(super) passed: u32,
     pub(super) failed: u32,
+    /// The failed ones as far as they have names, to be told again at the end of a long log.
+    pub(super) failures: Vec<String>,
 }
 
 impl Count {
-    pub(super) const PASSED: Self = Self { passed: 1, failed: 0 };
-    pub(super) const FAILED: Self = Self { passed: 0, failed: 1 };
+    pub(super) const PASSED: Self = Self { passed: 1, failed: 0, failures: Vec::new() };
+
+    /// One failure.
+    pub(super) fn failure(what: &str) -> Self {
+        Self { passed: 0, failed: 1, failures: vec![what.to_owned()] }
+    }
 
     /// Counts one check and says why it failed.
     pub(super) fn check(&mut self, what: &str, outcome: Result<()>) {
@@ -30,7 +36,7 @@ impl Count {
             }
             Err(error) => {
                 ui::error(&error.context(format!("FAILED: {what}")));
-                *self += Self::FAILED;
+                *self += Self::failure(what);
             }
         }
     }
@@ -40,6 +46,7 @@ impl AddAssign for Count {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.failures.extend(other.failures);
     }
 }
 
@@ -55,9 +62,10 @@ pub(super) fn of_cargo_test(command: &mut Command) -> Result<Count> {
         let line = line.with_context(|| format!("reading what `{shown}` prints"))?;
         println!("{line}");
         count += of_line(&line).unwrap_or_default();
+        count.failures.extend(failed_test(&line).map(str::to_owned));
     }
     if !child.wait()?.success() && count.failed == 0 {
-        count += Count::FAILED;
+        count += Count::failure(&shown);
     }
     Ok(count)
 }
@@ -69,7 +77,12 @@ fn of_line(line: &str) -> Option<Count> {
         let part = numbers.split("; ").find_map(|part| part.trim().strip_suffix(name))?;
         part.trim().parse().ok()
     };
-    Some(Count { passed: number("passed")?, failed: number("failed")? })
+    Some(Count { passed: number("passed")?, failed: number("failed")?, failures: Vec::new() })
+}
+
+/// `test walk::superpage ... FAILED`.
+fn failed_test(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
 }
 
 #[cfg(test)]
@@ -79,17 +92,26 @@ mod tests {
     #[test]
     fn counts_are_read_from_the_result_line_only() {
         let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.1s";
-        assert_eq!(of_line(line), Some(Count { passed: 12, failed: 3 }));
+        assert_eq!(of_line(line), Some(Count { passed: 12, failed: 3, failures: vec![] }));
         assert_eq!(of_line("test walk::superpage ... ok"), None);
         assert_eq!(of_line("test result: odd"), None);
     }
 
     #[test]
+    fn failed_tests_are_known_by_name() {
+        assert_eq!(failed_test("test walk::superpage ... FAILED"), Some("walk::superpage"));
+        assert_eq!(failed_test("test walk::superpage ... ok"), None);
+    }
+
+    #[test]
     fn a_run_that_ends_badly_is_a_failure_even_without_a_failed_test() {
-        let count = |script: &str| of_cargo_test(Command::new("sh").args(["-c", script])).unwrap();
-        assert_eq!(count("exit 101"), Count::FAILED);
+        let count = |script: &str| {
+            let count = of_cargo_test(Command::new("sh").args(["-c", script])).unwrap();
+            (count.passed, count.failed)
+        };
+        assert_eq!(count("exit 101"), (0, 1));
         let result = "echo 'test result: ok. 2 passed; 0 failed; 0 ignored'";
-        assert_eq!(count(result), Count { passed: 2, failed: 0 });
-        assert_eq!(count(&format!("{result}; exit 1")), Count { passed: 2, failed: 1 });
+        assert_eq!(count(result), (2, 0));
+        assert_eq!(count(&format!("{result}; exit 1")), (2, 1));
     }
 }
