@@ -12,7 +12,7 @@ use crate::machine::Machine;
 use crate::ram::Ram;
 
 /// What each hart is, as `riscv,isa` says it.
-pub const ISA: &str = "rv64imac_zicntr_zicsr_zifencei_sstc";
+pub const ISA: &str = "rv64imafdc_zicntr_zicsr_zifencei_sstc";
 /// The largest address translation that the harts have.
 pub const MMU: &str = "riscv,sv39";
 

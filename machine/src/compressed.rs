@@ -26,10 +26,12 @@ fn quadrant0(c: u32, funct3: u32) -> Option<u32> {
             let imm = bits(c, 11, 2, 4) | bits(c, 7, 4, 6) | bits(c, 6, 1, 2) | bits(c, 5, 1, 3);
             return (imm != 0).then(|| i_type(0x13, 0, rd, SP, imm));
         }
+        0b001 => i_type(0x07, 3, rd, rs1, offset_double(c)),
         0b010 => i_type(0x03, 2, rd, rs1, offset_word(c)),
         0b011 => i_type(0x03, 3, rd, rs1, offset_double(c)),
-        0b110 => s_type(2, rs1, rd, offset_word(c)),
-        0b111 => s_type(3, rs1, rd, offset_double(c)),
+        0b101 => s_type(0x27, 3, rs1, rd, offset_double(c)),
+        0b110 => s_type(0x23, 2, rs1, rd, offset_word(c)),
+        0b111 => s_type(0x23, 3, rs1, rd, offset_double(c)),
         _ => return None,
     })
 }
@@ -59,10 +61,12 @@ fn quadrant2(c: u32, funct3: u32) -> Option<u32> {
         0b000 => i_type(0x13, 1, rd, rd, shift_amount(c)),
         0b010 | 0b011 if rd == 0 => return None,
         0b010 => i_type(0x03, 2, rd, SP, bits(c, 12, 1, 5) | bits(c, 4, 3, 2) | bits(c, 2, 2, 6)),
-        0b011 => i_type(0x03, 3, rd, SP, bits(c, 12, 1, 5) | bits(c, 5, 2, 3) | bits(c, 2, 3, 6)),
+        0b001 => i_type(0x07, 3, rd, SP, stack_load_double(c)),
+        0b011 => i_type(0x03, 3, rd, SP, stack_load_double(c)),
         0b100 => return jump_or_move(c, rd, rs2),
-        0b110 => s_type(2, SP, rs2, bits(c, 9, 4, 2) | bits(c, 7, 2, 6)),
-        0b111 => s_type(3, SP, rs2, bits(c, 10, 3, 3) | bits(c, 7, 3, 6)),
+        0b101 => s_type(0x27, 3, SP, rs2, stack_store_double(c)),
+        0b110 => s_type(0x23, 2, SP, rs2, bits(c, 9, 4, 2) | bits(c, 7, 2, 6)),
+        0b111 => s_type(0x23, 3, SP, rs2, stack_store_double(c)),
         _ => return None,
     })
 }
@@ -160,8 +164,16 @@ const fn i_type(opcode: u32, funct3: u32, rd: u32, rs1: u32, imm: u32) -> u32 {
     imm << 20 | rs1 << 15 | funct3 << 12 | rd << 7 | opcode
 }
 
-const fn s_type(funct3: u32, rs1: u32, rs2: u32, imm: u32) -> u32 {
-    (imm >> 5 & 0x7f) << 25 | rs2 << 20 | rs1 << 15 | funct3 << 12 | (imm & 0x1f) << 7 | 0x23
+const fn stack_load_double(c: u32) -> u32 {
+    bits(c, 12, 1, 5) | bits(c, 5, 2, 3) | bits(c, 2, 3, 6)
+}
+
+const fn stack_store_double(c: u32) -> u32 {
+    bits(c, 10, 3, 3) | bits(c, 7, 3, 6)
+}
+
+const fn s_type(opcode: u32, funct3: u32, rs1: u32, rs2: u32, imm: u32) -> u32 {
+    (imm >> 5 & 0x7f) << 25 | rs2 << 20 | rs1 << 15 | funct3 << 12 | (imm & 0x1f) << 7 | opcode
 }
 
 const fn r_type(opcode: u32, funct7: u32, funct3: u32, rd: u32, rs1: u32, rs2: u32) -> u32 {

@@ -12,6 +12,9 @@ use faultline_abi::sv39;
 /// The numbers of the CSRs that exist.
 #[allow(missing_docs, reason = "each is named like the register")]
 pub mod number {
+    pub const FFLAGS: u16 = 0x001;
+    pub const FRM: u16 = 0x002;
+    pub const FCSR: u16 = 0x003;
     pub const CYCLE: u16 = 0xc00;
     pub const TIME: u16 = 0xc01;
     pub const INSTRET: u16 = 0xc02;
@@ -72,31 +75,39 @@ pub mod status {
     pub const SPP: u64 = 1 << 8;
     pub const MPP_SHIFT: u32 = 11;
     pub const MPP: u64 = 0b11 << MPP_SHIFT;
+    /// State of the floating-point unit: off, initial, clean, dirty.
+    pub const FS: u64 = 0b11 << 13;
     pub const MPRV: u64 = 1 << 17;
     pub const SUM: u64 = 1 << 18;
     pub const MXR: u64 = 1 << 19;
     pub const TVM: u64 = 1 << 20;
     pub const TW: u64 = 1 << 21;
     pub const TSR: u64 = 1 << 22;
+    /// Some state is dirty; follows from FS.
+    pub const SD: u64 = 1 << 63;
     /// UXL and SXL, both fixed to 64 bits.
     pub const XL: u64 = 0b1010 << 32;
 
     /// What a write to `mstatus` can change; MPP is legalized beside it.
-    pub(super) const WRITABLE: u64 = SIE | MIE | SPIE | MPIE | SPP | MPRV | SUM | MXR | TVM | TW | TSR;
+    pub(super) const WRITABLE: u64 = SIE | MIE | SPIE | MPIE | SPP | FS | MPRV | SUM | MXR | TVM | TW | TSR;
     /// The part of `mstatus` that `sstatus` shows and changes.
-    pub(super) const SUPERVISOR: u64 = SIE | SPIE | SPP | SUM | MXR;
+    pub(super) const SUPERVISOR: u64 = SIE | SPIE | SPP | FS | SUM | MXR;
     /// UXL, shown in `sstatus`.
     pub(super) const UXL: u64 = 0b10 << 32;
 }
 
-/// `misa`: RV64 with A, C, I, M, S and U. Not writable.
-pub const MISA: u64 =
-    2 << 62 | letter('A') | letter('C') | letter('I') | letter('M') | letter('S') | letter('U');
+/// `misa`: RV64 with A, C, D, F, I, M, S and U. Not writable.
+pub const MISA: u64 = 2 << 62 | letters("ACDFIMSU");
 
 /// `menvcfg.STCE`: `stimecmp` exists for S-mode and drives `mip.STIP`.
 pub(crate) const MENVCFG_STCE: u64 = 1 << 63;
 /// `menvcfg.FIOM` and `senvcfg.FIOM`: fences order memory and devices; they always do here.
 const ENVCFG_FIOM: u64 = 1;
+
+/// The accrued exception flags in `fcsr`.
+const FFLAGS: u64 = 0x1f;
+/// Where the rounding mode stands in `fcsr`.
+const FRM_SHIFT: u32 = 5;
 
 /// Exceptions that can be delegated: all that exist but the call from M-mode.
 const DELEGABLE: u64 = 0xb3ff;
@@ -111,8 +122,13 @@ const ALL_INTERRUPTS: u64 = SUPERVISOR_INTERRUPTS
 /// Counters that `mcounteren` and `scounteren` can open: all 32.
 const COUNTERS: u64 = 0xffff_ffff;
 
-const fn letter(letter: char) -> u64 {
-    1 << (letter as u32 - 'A' as u32)
+const fn letters(letters: &str) -> u64 {
+    let (mut bits, mut index) = (0, 0);
+    while index < letters.len() {
+        bits |= 1 << (letters.as_bytes()[index] - b'A');
+        index += 1;
+    }
+    bits
 }
 
 /// The CSRs of a hart that hold something; each is named like the register.
@@ -143,6 +159,8 @@ pub struct Csrs {
     pub stval: u64,
     pub stimecmp: u64,
     pub satp: u64,
+    /// `frm` in bits 7:5, `fflags` below.
+    pub fcsr: u64,
     /// What `mcycle` differs from the machine's clock by, because the guest wrote it.
     pub mcycle_offset: u64,
     /// What `minstret` differs from the count of retired instructions by.
@@ -159,6 +177,11 @@ impl Csrs {
     #[must_use]
     pub fn pending(&self) -> u64 {
         self.mip | self.lines
+    }
+
+    /// The dynamic rounding mode, `frm`.
+    pub(crate) fn rounding(&self) -> u64 {
+        self.fcsr >> FRM_SHIFT
     }
 
     /// Whether `stimecmp` drives `mip.STIP`.
@@ -216,6 +239,7 @@ pub(crate) fn check(hart: &Hart, csr: u16, usage: Use) -> Result<(), IllegalCsr>
         number::SATP => !(hart.mode == Privilege::Supervisor && hart.csrs.mstatus & status::TVM != 0),
         number::CYCLE..=number::HPMCOUNTER31 => counter_open(hart, csr - number::CYCLE),
         number::STIMECMP => supervisor_timer_open(hart),
+        number::FFLAGS..=number::FCSR => hart.csrs.mstatus & status::FS != 0,
         _ => true,
     };
     let privileged = hart.mode as u16 >= needed;
@@ -247,7 +271,10 @@ pub(crate) fn read(hart: &Hart, csr: u16, clocks: &Clocks) -> Result<u64, Illega
         number::CYCLE | number::MCYCLE => clocks.cycle.wrapping_add(csrs.mcycle_offset),
         number::TIME => clocks.time,
         number::INSTRET | number::MINSTRET => clocks.instret.wrapping_add(csrs.minstret_offset),
-        number::SSTATUS => csrs.mstatus & status::SUPERVISOR | status::UXL,
+        number::FFLAGS => csrs.fcsr & FFLAGS,
+        number::FRM => csrs.fcsr >> FRM_SHIFT,
+        number::FCSR => csrs.fcsr,
+        number::SSTATUS => with_dirty(csrs.mstatus) & (status::SUPERVISOR | status::SD) | status::UXL,
         number::SIE => csrs.mie & csrs.mideleg,
         number::STVEC => csrs.stvec,
         number::SCOUNTEREN => csrs.scounteren,
@@ -260,7 +287,7 @@ pub(crate) fn read(hart: &Hart, csr: u16, clocks: &Clocks) -> Result<u64, Illega
         number::STIMECMP => csrs.stimecmp,
         number::SATP => csrs.satp,
         number::MHARTID => hart.id.into(),
-        number::MSTATUS => csrs.mstatus,
+        number::MSTATUS => with_dirty(csrs.mstatus),
         number::MISA => MISA,
         number::MEDELEG => csrs.medeleg,
         number::MIDELEG => csrs.mideleg,
@@ -333,6 +360,7 @@ pub(crate) fn write(hart: &mut Hart, csr: u16, value: u64, clocks: &Clocks) -> R
             csrs.pmp.set_config(usize::from(csr == number::PMPCFG2), value);
             return Ok(Written::Protection);
         }
+        number::FFLAGS..=number::FCSR => write_float(csrs, csr, value),
         number::PMPADDR0..=number::PMPADDR15 => {
             csrs.pmp.set_address((csr - number::PMPADDR0).into(), value);
             return Ok(Written::Protection);
@@ -366,6 +394,21 @@ fn write_quiet(csrs: &mut Csrs, csr: u16, value: u64, clocks: &Clocks) -> Result
         _ => return Err(IllegalCsr),
     }
     Ok(Written::Quiet)
+}
+
+/// Whatever is written, the floating-point state is dirty from here on.
+fn write_float(csrs: &mut Csrs, csr: u16, value: u64) {
+    csrs.fcsr = match csr {
+        number::FFLAGS => merge(csrs.fcsr, value, FFLAGS),
+        number::FRM => merge(csrs.fcsr, value << FRM_SHIFT, 0b111 << FRM_SHIFT),
+        _ => value & 0xff,
+    };
+    csrs.mstatus |= status::FS;
+}
+
+/// `mstatus` as it reads: SD says that FS is dirty.
+const fn with_dirty(mstatus: u64) -> u64 {
+    if mstatus & status::FS == status::FS { mstatus | status::SD } else { mstatus }
 }
 
 /// `old` with the bits under `mask` taken from `new`.

@@ -62,13 +62,21 @@ fn operands(encoding: Encoding, word: u32) -> Insn {
         Format::Upper => Insn { rd, imm: signed(word & 0xffff_f000), ..insn },
         Format::Jump => Insn { rd, imm: jump_offset(word), ..insn },
         Format::Branch => Insn { rs1, rs2, imm: branch_offset(word), ..insn },
-        Format::Store => Insn { rs1, rs2, imm: signed(word & 0xfe00_0000) >> 20 | i32::from(rd), ..insn },
-        Format::JumpRegister | Format::Load | Format::Immediate => {
+        Format::Store | Format::FloatStore => {
+            Insn { rs1, rs2, imm: signed(word & 0xfe00_0000) >> 20 | i32::from(rd), ..insn }
+        }
+        Format::JumpRegister | Format::Load | Format::FloatLoad | Format::Immediate => {
             Insn { rd, rs1, imm: signed(word) >> 20, ..insn }
         }
         Format::Shift => Insn { rd, rs1, imm: signed(word >> 20 & 0x3f), ..insn },
         Format::ShiftWord => Insn { rd, rs1, imm: i32::from(rs2), ..insn },
-        Format::Register => Insn { rd, rs1, rs2, ..insn },
+        Format::Register | Format::FloatRegister | Format::FloatCompare => Insn { rd, rs1, rs2, ..insn },
+        Format::FloatFused => Insn { rd, rs1, rs2, imm: rounding(word) | signed(word >> 27 << 3), ..insn },
+        Format::FloatRounded => Insn { rd, rs1, rs2, imm: rounding(word), ..insn },
+        Format::FloatUnary | Format::FloatToInteger | Format::FloatFromInteger => {
+            Insn { rd, rs1, imm: rounding(word), ..insn }
+        }
+        Format::FloatToBits | Format::FloatFromBits => Insn { rd, rs1, ..insn },
         Format::Atomic | Format::LoadReserved => {
             Insn { rd, rs1, rs2, imm: signed(word >> 25 & 0b11), ..insn }
         }
@@ -82,6 +90,11 @@ fn operands(encoding: Encoding, word: u32) -> Insn {
 /// A register number at bit `shift`.
 fn field(word: u32, shift: u32) -> u8 {
     (word >> shift & 0x1f) as u8
+}
+
+/// The rounding mode of a floating-point instruction.
+const fn rounding(word: u32) -> i32 {
+    signed(word >> 12 & 0b111)
 }
 
 const fn signed(bits: u32) -> i32 {

@@ -1,5 +1,7 @@
 //! The disassembler: instructions as GNU objdump writes them, pseudo-instructions included.
 
+mod float;
+
 use core::fmt;
 
 use faultline_abi::VirtAddr;
@@ -37,7 +39,13 @@ struct Text {
 
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.pseudo(f)? { Ok(()) } else { self.plain(f) }
+        if self.insn.op.format().is_float() {
+            self.float(f)
+        } else if self.pseudo(f)? {
+            Ok(())
+        } else {
+            self.plain(f)
+        }
     }
 }
 
@@ -83,6 +91,12 @@ impl Text {
     fn csr_pseudo(&self, f: &mut fmt::Formatter<'_>) -> Result<bool, fmt::Error> {
         let Insn { op, rd, rs1, imm, .. } = self.insn;
         let (d, s1, csr) = (name(rd), name(rs1), CsrName(imm));
+        match (op, rd, rs1, float_csr(imm)) {
+            (Op::Csrrs, _, ZERO, Some(short)) => return write!(f, "fr{short} {d}").map(|()| true),
+            (Op::Csrrw, ZERO, _, Some(short)) => return write!(f, "fs{short} {s1}").map(|()| true),
+            (Op::Csrrw, _, _, Some(short)) => return write!(f, "fs{short} {d},{s1}").map(|()| true),
+            _ => {}
+        }
         match (op, rd, rs1) {
             (Op::Csrrs, _, ZERO) if is_counter(imm) => write!(f, "rd{csr} {d}"),
             (Op::Csrrs, _, ZERO) => write!(f, "csrr {d},{csr}"),
@@ -116,7 +130,8 @@ impl Text {
             Format::CsrImmediate => write!(f, " {d},{},{rs1}", CsrName(imm)),
             Format::Fence => write!(f, " {},{}", FenceSet(imm >> 4), FenceSet(imm)),
             Format::FenceVma => write!(f, " {s1},{s2}"),
-            Format::FenceI | Format::Fixed => Ok(()),
+            // `Text::float` has written those of the floating-point unit.
+            _ => Ok(()),
         }
     }
 
@@ -149,6 +164,16 @@ impl fmt::Display for FenceSet {
     }
 }
 
+/// What the pseudo-instructions of `fflags`, `frm` and `fcsr` call them.
+fn float_csr(imm: i32) -> Option<&'static str> {
+    match u16::try_from(imm).ok()? {
+        csr::FFLAGS => Some("flags"),
+        csr::FRM => Some("rm"),
+        csr::FCSR => Some("csr"),
+        _ => None,
+    }
+}
+
 /// Counters that can be read by a pseudo-instruction of their own.
 fn is_counter(imm: i32) -> bool {
     [csr::CYCLE, csr::TIME, csr::INSTRET].iter().any(|&counter| i32::from(counter) == imm)
@@ -178,6 +203,9 @@ impl fmt::Display for CsrName {
 
 /// Every CSR that is not one of a numbered row.
 const CSR_NAMES: &[(u16, &str)] = &[
+    (csr::FFLAGS, "fflags"),
+    (csr::FRM, "frm"),
+    (csr::FCSR, "fcsr"),
     (csr::CYCLE, "cycle"),
     (csr::TIME, "time"),
     (csr::INSTRET, "instret"),

@@ -22,12 +22,18 @@ pub fn encode(insn: Insn) -> u32 {
             let high = (imm & 0x1000) << 19 | (imm & 0x7e0) << 20;
             rs1 | rs2 | high | (imm & 0x1e) << 7 | (imm & 0x800) >> 4
         }
-        Format::Store => rs1 | rs2 | (imm & 0xfe0) << 20 | (imm & 0x1f) << 7,
-        Format::JumpRegister | Format::Load | Format::Immediate | Format::Csr | Format::CsrImmediate => {
-            rd | rs1 | imm << 20
-        }
+        Format::Store | Format::FloatStore => rs1 | rs2 | (imm & 0xfe0) << 20 | (imm & 0x1f) << 7,
+        Format::JumpRegister
+        | Format::Load
+        | Format::FloatLoad
+        | Format::Immediate
+        | Format::Csr
+        | Format::CsrImmediate => rd | rs1 | imm << 20,
         Format::Shift | Format::ShiftWord => rd | rs1 | imm << 20,
-        Format::Register | Format::FenceVma => rd | rs1 | rs2,
+        Format::Register | Format::FloatRegister | Format::FloatCompare | Format::FenceVma => rd | rs1 | rs2,
+        Format::FloatFused | Format::FloatRounded => rd | rs1 | rs2 | (imm & 7) << 12 | imm >> 3 << 27,
+        Format::FloatUnary | Format::FloatToInteger | Format::FloatFromInteger => rd | rs1 | imm << 12,
+        Format::FloatToBits | Format::FloatFromBits => rd | rs1,
         Format::Atomic | Format::LoadReserved => rd | rs1 | rs2 | imm << 25,
         Format::Fence => imm << 20,
         Format::FenceI | Format::Fixed => 0,

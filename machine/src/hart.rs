@@ -62,6 +62,8 @@ pub(crate) struct Reservation {
 pub struct Hart {
     pub(crate) id: u32,
     pub(crate) x: Registers,
+    /// `f0`…`f31`; a single-precision number has its upper half set ("NaN boxing").
+    pub(crate) f: [u64; 32],
     pub(crate) pc: u64,
     pub(crate) mode: Privilege,
     pub(crate) csrs: Csrs,
@@ -76,6 +78,7 @@ impl Hart {
         Self {
             id,
             x: Registers::new(),
+            f: [0; 32],
             pc,
             mode: Privilege::Machine,
             csrs: Csrs::at_reset(),
@@ -89,6 +92,12 @@ impl Hart {
     #[must_use]
     pub fn registers(&self) -> [u64; 32] {
         self.x.architectural()
+    }
+
+    /// `f0`…`f31`.
+    #[must_use]
+    pub fn float_registers(&self) -> [u64; 32] {
+        self.f
     }
 
     /// Address of the next instruction.

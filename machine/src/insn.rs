@@ -32,6 +32,28 @@ pub enum Format {
     Atomic,
     /// `rd, (rs1)`, with aq and rl.
     LoadReserved,
+    /// `frd, imm(rs1)`
+    FloatLoad,
+    /// `frs2, imm(rs1)`
+    FloatStore,
+    /// `frd, frs1, frs2, frs3`, rounded.
+    FloatFused,
+    /// `frd, frs1, frs2`, rounded.
+    FloatRounded,
+    /// `frd, frs1`, rounded.
+    FloatUnary,
+    /// `frd, frs1, frs2`
+    FloatRegister,
+    /// `rd, frs1, frs2`
+    FloatCompare,
+    /// `rd, frs1`, rounded.
+    FloatToInteger,
+    /// `frd, rs1`, rounded.
+    FloatFromInteger,
+    /// `rd, frs1`
+    FloatToBits,
+    /// `frd, rs1`
+    FloatFromBits,
     /// `rd, csr, rs1`
     Csr,
     /// `rd, csr, zimm`
@@ -47,6 +69,25 @@ pub enum Format {
 }
 
 impl Format {
+    /// Whether the instruction needs the floating-point unit.
+    #[must_use]
+    pub const fn is_float(self) -> bool {
+        matches!(
+            self,
+            Self::FloatLoad
+                | Self::FloatStore
+                | Self::FloatFused
+                | Self::FloatRounded
+                | Self::FloatUnary
+                | Self::FloatRegister
+                | Self::FloatCompare
+                | Self::FloatToInteger
+                | Self::FloatFromInteger
+                | Self::FloatToBits
+                | Self::FloatFromBits
+        )
+    }
+
     /// The bits of an instruction word that its encoding fixes.
     #[must_use]
     pub const fn mask(self) -> u32 {
@@ -57,12 +98,18 @@ impl Format {
             | Self::Load
             | Self::Store
             | Self::Immediate
+            | Self::FloatLoad
+            | Self::FloatStore
             | Self::Csr
             | Self::CsrImmediate
             | Self::Fence
             | Self::FenceI => 0x707f,
             Self::Shift => 0xfc00_707f,
-            Self::ShiftWord | Self::Register => 0xfe00_707f,
+            Self::ShiftWord | Self::Register | Self::FloatRegister | Self::FloatCompare => 0xfe00_707f,
+            Self::FloatFused => 0x0600_007f,
+            Self::FloatRounded => 0xfe00_007f,
+            Self::FloatUnary | Self::FloatToInteger | Self::FloatFromInteger => 0xfff0_007f,
+            Self::FloatToBits | Self::FloatFromBits => 0xfff0_707f,
             Self::Atomic => 0xf800_707f,
             Self::LoadReserved => 0xf9f0_707f,
             Self::FenceVma => 0xfe00_7fff,
@@ -138,6 +185,9 @@ instructions! {
     Lhu "lhu" Load 0x0000_5003
     Lwu "lwu" Load 0x0000_6003
 
+    Flw "flw" FloatLoad 0x0000_2007
+    Fld "fld" FloatLoad 0x0000_3007
+
     Fence "fence" Fence 0x0000_000f
     FenceI "fence.i" FenceI 0x0000_100f
 
@@ -162,6 +212,9 @@ instructions! {
     Sh "sh" Store 0x0000_1023
     Sw "sw" Store 0x0000_2023
     Sd "sd" Store 0x0000_3023
+
+    Fsw "fsw" FloatStore 0x0000_2027
+    Fsd "fsd" FloatStore 0x0000_3027
 
     AmoaddW "amoadd.w" Atomic 0x0000_202f
     AmoswapW "amoswap.w" Atomic 0x0800_202f
@@ -218,6 +271,69 @@ instructions! {
     Remw "remw" Register 0x0200_603b
     Remuw "remuw" Register 0x0200_703b
 
+    FmaddS "fmadd.s" FloatFused 0x0000_0043
+    FmaddD "fmadd.d" FloatFused 0x0200_0043
+
+    FmsubS "fmsub.s" FloatFused 0x0000_0047
+    FmsubD "fmsub.d" FloatFused 0x0200_0047
+
+    FnmsubS "fnmsub.s" FloatFused 0x0000_004b
+    FnmsubD "fnmsub.d" FloatFused 0x0200_004b
+
+    FnmaddS "fnmadd.s" FloatFused 0x0000_004f
+    FnmaddD "fnmadd.d" FloatFused 0x0200_004f
+
+    FaddS "fadd.s" FloatRounded 0x0000_0053
+    FaddD "fadd.d" FloatRounded 0x0200_0053
+    FsubS "fsub.s" FloatRounded 0x0800_0053
+    FsubD "fsub.d" FloatRounded 0x0a00_0053
+    FmulS "fmul.s" FloatRounded 0x1000_0053
+    FmulD "fmul.d" FloatRounded 0x1200_0053
+    FdivS "fdiv.s" FloatRounded 0x1800_0053
+    FdivD "fdiv.d" FloatRounded 0x1a00_0053
+    FsqrtS "fsqrt.s" FloatUnary 0x5800_0053
+    FsqrtD "fsqrt.d" FloatUnary 0x5a00_0053
+    FsgnjS "fsgnj.s" FloatRegister 0x2000_0053
+    FsgnjD "fsgnj.d" FloatRegister 0x2200_0053
+    FsgnjnS "fsgnjn.s" FloatRegister 0x2000_1053
+    FsgnjnD "fsgnjn.d" FloatRegister 0x2200_1053
+    FsgnjxS "fsgnjx.s" FloatRegister 0x2000_2053
+    FsgnjxD "fsgnjx.d" FloatRegister 0x2200_2053
+    FminS "fmin.s" FloatRegister 0x2800_0053
+    FminD "fmin.d" FloatRegister 0x2a00_0053
+    FmaxS "fmax.s" FloatRegister 0x2800_1053
+    FmaxD "fmax.d" FloatRegister 0x2a00_1053
+    FcvtSD "fcvt.s.d" FloatUnary 0x4010_0053
+    FcvtDS "fcvt.d.s" FloatUnary 0x4200_0053
+    FleS "fle.s" FloatCompare 0xa000_0053
+    FleD "fle.d" FloatCompare 0xa200_0053
+    FltS "flt.s" FloatCompare 0xa000_1053
+    FltD "flt.d" FloatCompare 0xa200_1053
+    FeqS "feq.s" FloatCompare 0xa000_2053
+    FeqD "feq.d" FloatCompare 0xa200_2053
+    FcvtWS "fcvt.w.s" FloatToInteger 0xc000_0053
+    FcvtWD "fcvt.w.d" FloatToInteger 0xc200_0053
+    FcvtWuS "fcvt.wu.s" FloatToInteger 0xc010_0053
+    FcvtWuD "fcvt.wu.d" FloatToInteger 0xc210_0053
+    FcvtLS "fcvt.l.s" FloatToInteger 0xc020_0053
+    FcvtLD "fcvt.l.d" FloatToInteger 0xc220_0053
+    FcvtLuS "fcvt.lu.s" FloatToInteger 0xc030_0053
+    FcvtLuD "fcvt.lu.d" FloatToInteger 0xc230_0053
+    FcvtSW "fcvt.s.w" FloatFromInteger 0xd000_0053
+    FcvtDW "fcvt.d.w" FloatFromInteger 0xd200_0053
+    FcvtSWu "fcvt.s.wu" FloatFromInteger 0xd010_0053
+    FcvtDWu "fcvt.d.wu" FloatFromInteger 0xd210_0053
+    FcvtSL "fcvt.s.l" FloatFromInteger 0xd020_0053
+    FcvtDL "fcvt.d.l" FloatFromInteger 0xd220_0053
+    FcvtSLu "fcvt.s.lu" FloatFromInteger 0xd030_0053
+    FcvtDLu "fcvt.d.lu" FloatFromInteger 0xd230_0053
+    FmvXW "fmv.x.w" FloatToBits 0xe000_0053
+    FmvXD "fmv.x.d" FloatToBits 0xe200_0053
+    FclassS "fclass.s" FloatToBits 0xe000_1053
+    FclassD "fclass.d" FloatToBits 0xe200_1053
+    FmvWX "fmv.w.x" FloatFromBits 0xf000_0053
+    FmvDX "fmv.d.x" FloatFromBits 0xf200_0053
+
     Beq "beq" Branch 0x0000_0063
     Bne "bne" Branch 0x0000_1063
     Blt "blt" Branch 0x0000_4063
@@ -256,7 +372,8 @@ pub struct Insn {
     /// Second source register.
     pub rs2: u8,
     /// The immediate, sign-extended. For CSR instructions the CSR's number; for FENCE
-    /// `fm << 8 | pred << 4 | succ`; for atomics `aq << 1 | rl`; for a tracepoint its number.
+    /// `fm << 8 | pred << 4 | succ`; for atomics `aq << 1 | rl`; for a tracepoint its number; for
+    /// rounded floating-point instructions `rs3 << 3 | rm`.
     pub imm: i32,
 }
 

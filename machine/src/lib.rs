@@ -19,6 +19,7 @@ pub mod drive;
 pub mod encode;
 pub mod event;
 mod exec;
+pub mod float;
 pub mod hart;
 pub mod insn;
 pub mod inspect;

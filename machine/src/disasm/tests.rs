@@ -45,8 +45,7 @@ fn what_is_reserved_or_belongs_to_missing_extensions_is_illegal() {
         0xffff_ffff,
         0x0000_707f,
         0x0000_700b, // custom-0
-        0x0000_2007, // flw
-        0x0000_0053, // fadd.s
+        0x0400_0053, // fadd.h
         0x4000_1013, // slli with bits of another function
         0x0200_501b, // srliw with shamt 32
         0x0000_7003, // load of no width
@@ -59,7 +58,6 @@ fn what_is_reserved_or_belongs_to_missing_extensions_is_illegal() {
         0x1200_00f3, // sfence.vma with rd
         0x7020_0073, // mnret
         0x0000_8000, // c: reserved in quadrant 0
-        0x0000_2000, // c.fld
         0x0000_2001, // c.addiw x0
         0x0000_6001, // c.lui x0, 0
         0x0000_6101, // c.addi16sp 0

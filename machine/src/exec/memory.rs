@@ -28,7 +28,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         self.store(va, width_of(insn.op), self.hart.x[insn.rs2])
     }
 
-    fn load(&mut self, va: u64, width: Width) -> Result<(u64, Flow), Fault> {
+    pub(super) fn load(&mut self, va: u64, width: Width) -> Result<(u64, Flow), Fault> {
         let rules = self.hart.data_rules();
         if let Some(split) = Split::of(va, width) {
             let (low, high) = self.reach_both(va, &split, Access::Load, &rules)?;
@@ -44,7 +44,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         }
     }
 
-    fn store(&mut self, va: u64, width: Width, value: u64) -> Result<Flow, Fault> {
+    pub(super) fn store(&mut self, va: u64, width: Width, value: u64) -> Result<Flow, Fault> {
         let rules = self.hart.data_rules();
         if let Some(split) = Split::of(va, width) {
             let (low, high) = self.reach_both(va, &split, Access::Store, &rules)?;
@@ -128,7 +128,7 @@ impl Split {
 }
 
 /// `rs1` plus the immediate.
-fn effective(hart: &Hart, insn: Insn) -> u64 {
+pub(super) fn effective(hart: &Hart, insn: Insn) -> u64 {
     hart.x[insn.rs1].wrapping_add_signed(insn.imm.into())
 }
 

@@ -4,6 +4,7 @@ mod arithmetic;
 mod atomic;
 mod fast;
 mod fetch;
+mod float;
 mod memory;
 mod reach;
 mod system;
@@ -122,6 +123,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
             Format::Store => self.execute_store(insn),
             Format::Atomic | Format::LoadReserved => self.execute_atomic(insn),
             Format::Csr | Format::CsrImmediate => self.execute_csr(insn),
+            format if format.is_float() => self.execute_float(insn),
             _ if insn.op == Op::CrossesPage => return self.execute_uncached().map(|()| Flow::Jump),
             _ => self.execute_system(insn),
         }?;

@@ -16,7 +16,7 @@ fn written(number: u16, value: u64) -> Option<u64> {
 #[test]
 fn writes_keep_only_what_is_legal() {
     let cases = [
-        (number::MSTATUS, u64::MAX, 0x0000_000a_007e_19aa),
+        (number::MSTATUS, u64::MAX, 0x8000_000a_007e_79aa),
         (number::MSTATUS, 0x1000, 0x0000_000a_0000_0000), // MPP = 2 does not exist
         (number::MSTATUS, 0x0800, 0x0000_000a_0000_0800),
         (number::MISA, 0, MISA),
@@ -34,7 +34,7 @@ fn writes_keep_only_what_is_legal() {
         (number::MENVCFG, u64::MAX, 1 << 63 | 1),
         (number::SENVCFG, u64::MAX, 1),
         (number::MSCRATCH, u64::MAX, u64::MAX),
-        (number::SSTATUS, u64::MAX, 0x0000_0002_000c_0122),
+        (number::SSTATUS, u64::MAX, 0x8000_0002_000c_6122),
         (number::SATP, 9 << 60 | 5, 0), // Sv48: not here
         (number::SATP, 1 << 60 | 5, 0),
         (number::PMPADDR0, u64::MAX, (1 << 54) - 1),

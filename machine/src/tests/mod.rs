@@ -5,6 +5,7 @@ mod atomics;
 mod caches;
 mod csrs;
 mod faults;
+mod floats;
 mod machine_modes;
 mod memory;
 mod replay;

@@ -4,6 +4,7 @@
 use super::{
     assembler::{Assembler, Label},
     encode::*,
+    harness::FS,
     layout::*,
     random::Random,
 };
@@ -21,15 +22,15 @@ pub(super) struct Case {
 /// CSRs that exist, that do not, and that ask for another privilege. Left out is what depends on
 /// time or on the board (counters, pending interrupts, identification) and what the harness lives
 /// on (`mtvec`, `mscratch`, `stvec`, PMP).
-const CSRS: [u32; 22] = [
-    0x100, 0x106, 0x140, 0x141, 0x142, 0x143, 0x180, 0x300, 0x302, 0x303, 0x306, 0x341, 0x342, 0x343, 0x000,
-    0x007, 0x0c3, 0x105, 0x240, 0x7b0, 0x800, 0xfff,
+const CSRS: [u32; 26] = [
+    0x001, 0x002, 0x003, 0x003, 0x100, 0x106, 0x140, 0x141, 0x142, 0x143, 0x180, 0x300, 0x302, 0x303, 0x306,
+    0x341, 0x342, 0x343, 0x000, 0x007, 0x0c3, 0x105, 0x240, 0x7b0, 0x800, 0xfff,
 ];
 /// Of these only the harness may be the writer; and QEMU 7.2 keeps bit 0 of `sepc` and `mepc`, which
 /// is read-only zero, and the upper half of `scounteren` and `mcounteren`, which have 32 bits.
 const READ_ONLY_HERE: [u32; 8] = [0x105, 0x180, 0x303, 0xfff, 0x141, 0x341, 0x106, 0x306];
-/// mstatus bits that a case may flip: SPIE, MPIE, SPP, MPP, MPRV, SUM, MXR, TVM, TW, TSR.
-const MSTATUS_BITS: u64 = 1 << 5 | 1 << 7 | 1 << 8 | 3 << 11 | 1 << 17 | 1 << 18 | 1 << 19 | 7 << 20;
+/// mstatus bits that a case may flip: SPIE, MPIE, SPP, MPP, FS, MPRV, SUM, MXR, TVM, TW, TSR.
+const MSTATUS_BITS: u64 = FS | 1 << 5 | 1 << 7 | 1 << 8 | 3 << 11 | 1 << 17 | 1 << 18 | 1 << 19 | 7 << 20;
 
 /// Any delegation but of the calls that the harness needs (`ecall` from S and M), load and store
 /// faults alike, because QEMU raises the one for the other where an AMO faults.
@@ -68,7 +69,7 @@ pub(super) fn generate(seed: u64, base: u64, length: u32, atomics: Atomics) -> C
     Case {
         code: writer.asm.finish(),
         end,
-        mstatus: random.pick(&[0, 1 << 11, 3 << 11, 3 << 11]) | random.next() & (1 << 18 | 1 << 19),
+        mstatus: FS | random.pick(&[0, 1 << 11, 3 << 11, 3 << 11]) | random.next() & (1 << 18 | 1 << 19),
         medeleg: if random.one_in(2) { 0 } else { medeleg(&mut random) },
         registers: core::array::from_fn(|_| random.value()),
     }
@@ -109,7 +110,8 @@ impl Writer {
 
     fn step(&mut self) {
         match self.random.below(100) {
-            0..=29 => self.integer(),
+            0..=19 => self.integer(),
+            20..=29 => self.float(),
             30..=39 => self.immediate(),
             40..=54 => self.memory(),
             55..=61 if self.atomics == Atomics::Used => self.atomic(),
@@ -213,10 +215,14 @@ impl Writer {
         let offset = self.random.pick(&[0, 0, 1, -1, 8, -8, 2047, -2048]);
         let address = self.address().wrapping_sub(i64::from(offset).cast_unsigned());
         self.asm.li(base, address);
-        let word = if self.random.one_in(2) {
-            i(0x03, self.random.field(7), other, base, offset)
-        } else {
-            s(self.random.field(4), base, other, offset)
+        let word = match self.random.below(5) {
+            0 | 1 => i(0x03, self.random.field(7), other, base, offset),
+            2 | 3 => s(self.random.field(4), base, other, offset),
+            // flw, fld, fsw, fsd: the integer encodings with one bit more in the opcode.
+            _ => match self.random.one_in(2) {
+                true => i(0x07, 2 + self.random.field(2), other, base, offset),
+                false => s(2 + self.random.field(2), base, other, offset) | 0x04,
+            },
         };
         self.asm.word(word);
     }
@@ -248,6 +254,40 @@ impl Writer {
         self.asm.word(r(0x2f, width, op << 2 | ordering, rd, base, source));
     }
 
+    fn float(&mut self) {
+        let (fd, f1, f2) = (self.reg(), self.reg(), self.reg());
+        let double = self.random.field(2);
+        let rounding = self.random.pick(&[0, 1, 2, 3, 4, 7, 7, 7, 7, 5]);
+        let op = |funct5: u32, funct3: u32, rs2: Reg| r(0x53, funct3, funct5 << 2 | double, fd, f1, rs2);
+        let word = match self.random.below(12) {
+            0..=2 => op(self.random.pick(&[0, 1, 2, 3]), rounding, f2),
+            3 => op(0x0b, rounding, ZERO),
+            4 => op(0x04, self.random.field(3), f2),
+            5 => op(self.random.pick(&[0x05, 0x14]), self.random.field(2), f2),
+            6 => op(0x14, 2, f2),
+            7 => op(self.random.pick(&[0x18, 0x1a]), rounding, self.random.field(4)),
+            8 => op(0x08, rounding, 1 - double),
+            9 => op(self.random.pick(&[0x1c, 0x1c, 0x1e]), 0, ZERO),
+            10 => op(0x1c, 1, ZERO),
+            _ => {
+                let opcode = self.random.pick(&[0x43, 0x47, 0x4b, 0x4f]);
+                r(opcode, rounding, self.reg() << 2 | double, fd, f1, f2)
+            }
+        };
+        if self.random.one_in(3) {
+            self.float_operand(double);
+        }
+        self.asm.word(word);
+    }
+
+    /// A number worth computing with, in a random register.
+    fn float_operand(&mut self, double: u32) {
+        let (rd, fd) = (1 + self.random.field(31), self.reg());
+        let value = self.random.float(double == 1);
+        self.asm.li(rd, value);
+        self.asm.word(r(0x53, 0, 0x1e << 2 | double, fd, rd, ZERO));
+    }
+
     fn compressed(&mut self) {
         if self.random.one_in(3) {
             return self.compressed_memory();
@@ -272,15 +312,15 @@ impl Writer {
         let address = self.address() & !7;
         let bits = self.random.next() as u16;
         let (base, half) = match self.random.below(4) {
-            // c.lw, c.ld, c.sw, c.sd with x8…x15 as base.
+            // c.fld, c.lw, c.ld, c.fsd, c.sw, c.sd with x8…x15 as base.
             0 | 1 => {
-                let funct3 = self.random.pick(&[2, 3, 6, 7]);
+                let funct3 = self.random.pick(&[1, 2, 3, 5, 6, 7]);
                 let base = self.random.field(8);
                 (8 + base, funct3 << 13 | bits & 0x1c7c & !(7 << 7) | (base as u16) << 7)
             }
             // c.lwsp and c.ldsp (rd = 0 is reserved and so traps), c.swsp and c.sdsp.
-            2 => (SP, self.random.pick(&[2, 3]) << 13 | bits & 0x1ffc | 2),
-            _ => (SP, self.random.pick(&[6, 7]) << 13 | bits & 0x1ffc | 2),
+            2 => (SP, self.random.pick(&[1, 2, 3]) << 13 | bits & 0x1ffc | 2),
+            _ => (SP, self.random.pick(&[5, 6, 7]) << 13 | bits & 0x1ffc | 2),
         };
         self.asm.li(base, address);
         self.asm.half(half);
@@ -309,9 +349,11 @@ impl Writer {
         let (rd, rs1) = (self.reg(), 1 + self.random.field(31));
         if matches!(number, 0x300 | 0x100) {
             let bits = if number == 0x100 { MSTATUS_BITS & 0xc_0120 } else { MSTATUS_BITS };
-            let value = self.random.next() & bits & !(1 << 17);
-            self.asm.li(rs1, value);
-            return self.asm.word(csr(self.random.pick(&[2, 3]), rd, number, rs1));
+            // FS is set whole, so that it is off or dirty, and less often cleared than set.
+            let value = self.random.next() & bits & !(1 << 17 | FS);
+            let (set, fs) = self.random.pick(&[(true, FS), (true, 0), (false, 0), (false, 0), (false, FS)]);
+            self.asm.li(rs1, value | fs);
+            return self.asm.word(csr(if set { 2 } else { 3 }, rd, number, rs1));
         }
         if READ_ONLY_HERE.contains(&number) || self.random.one_in(3) {
             return self.asm.word(csr(self.random.pick(&[2, 3, 6, 7]), rd, number, ZERO));

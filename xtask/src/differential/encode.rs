@@ -92,6 +92,10 @@ pub(super) const fn csrw(number: u32, rs1: Reg) -> u32 {
     csr(1, ZERO, number, rs1)
 }
 
+pub(super) const fn fmv_x_d(rd: Reg, source: Reg) -> u32 {
+    r(0x53, 0, 0x71, rd, source, ZERO)
+}
+
 pub(super) const ECALL: u32 = 0x73;
 pub(super) const EBREAK: u32 = 0x0010_0073;
 pub(super) const MRET: u32 = 0x3020_0073;

@@ -25,6 +25,9 @@ const SEPC: u32 = 0x141;
 const SCAUSE: u32 = 0x142;
 const STVAL: u32 = 0x143;
 const SATP: u32 = 0x180;
+const FCSR: u32 = 0x003;
+/// mstatus.FS: the floating-point unit is on and dirty.
+pub(super) const FS: u64 = 3 << 13;
 
 /// Written to the UART before each trap of a case.
 pub(super) const TAG_TRAP: u8 = b'T';
@@ -37,7 +40,7 @@ pub(super) const TRAP_WORDS: usize = 4;
 /// Doublewords that follow [`TAG_S_TRAP`]: scause, sepc, stval, sstatus as seen in mstatus.
 pub(super) const S_TRAP_WORDS: usize = 4;
 /// CSRs written out at the end of a case, after x1…x31.
-pub(super) const END_CSRS: [(&str, u32); 7] = [
+pub(super) const END_CSRS: [(&str, u32); 8] = [
     ("mstatus", MSTATUS),
     ("medeleg", MEDELEG),
     ("sepc", SEPC),
@@ -45,9 +48,10 @@ pub(super) const END_CSRS: [(&str, u32); 7] = [
     ("stval", STVAL),
     ("satp", SATP),
     ("scounteren", SCOUNTEREN),
+    ("fcsr", FCSR),
 ];
-/// Doublewords that follow [`TAG_END`]: registers, CSRs, hash of data, hash of page tables.
-pub(super) const END_WORDS: usize = 31 + END_CSRS.len() + 2;
+/// Doublewords that follow [`TAG_END`]: x1…x31, CSRs, f0…f31, hash of data, hash of page tables.
+pub(super) const END_WORDS: usize = 31 + END_CSRS.len() + 32 + 2;
 
 /// Offsets in a case's header, doublewords: code address, code end, mstatus, satp, medeleg, x1…x31.
 pub(super) mod header {
@@ -139,6 +143,7 @@ fn start_case(asm: &mut Assembler, labels: &Labels) {
     asm.words(&[ld(T1, T0, header::SATP), csrw(SATP, T1), sfence_vma(ZERO, ZERO)]);
     asm.words(&[ld(T1, T0, header::MEDELEG), csrw(MEDELEG, T1)]);
     asm.words(&[csrw(SEPC, ZERO), csrw(SCAUSE, ZERO), csrw(STVAL, ZERO), csrw(MSCRATCH, SP)]);
+    asm.word(csrw(FCSR, ZERO));
     for reg in 1..32 {
         if reg != T0 {
             asm.word(ld(reg, T0, header::REGISTERS + 8 * (reg.cast_signed() - 1)));
@@ -276,6 +281,13 @@ fn end_case(asm: &mut Assembler, labels: &Labels) {
     }
     for (_, number) in END_CSRS {
         asm.word(csrr(A0, number));
+        asm.jal(RA, labels.emit64);
+        // `mstatus` has been written out: from here on the floating-point unit is on.
+        asm.li(T0, FS);
+        asm.word(csr(2, ZERO, MSTATUS, T0));
+    }
+    for register in 0..32 {
+        asm.word(fmv_x_d(A0, register));
         asm.jal(RA, labels.emit64);
     }
     for (base, pages) in [(DATA, DATA_PAGES), (TABLES, TABLE_PAGES)] {

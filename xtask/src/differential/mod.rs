@@ -56,7 +56,7 @@ pub(crate) struct Outcome {
 }
 
 /// QEMU's processor with the extensions that our machine has, and no others.
-const QEMU_CPU: &str = "rv64,h=off,f=off,d=off,Zfh=off,Zfhmin=off,zba=off,zbb=off,zbc=off,zbs=off";
+const QEMU_CPU: &str = "rv64,h=off,Zfh=off,Zfhmin=off,zba=off,zbb=off,zbc=off,zbs=off";
 
 /// Cases in one image: enough to make a boot worth its while.
 const CASES_PER_IMAGE: usize = 64;

@@ -46,4 +46,25 @@ impl Random {
             _ => self.next(),
         }
     }
+
+    /// The bits of a floating-point number where things go wrong: zeros, ends of the range, few or
+    /// many significant digits, infinities and NaNs. A single one is boxed, now and then badly.
+    pub(super) fn float(&mut self, double: bool) -> u64 {
+        let (exponent_bits, fraction_bits) = if double { (11, 52) } else { (8, 23) };
+        let top = (1u64 << exponent_bits) - 1;
+        let exponent = match self.below(8) {
+            0 => self.below(3),
+            1 => top - self.below(3),
+            2..=6 => (top >> 1) + self.below(64) - 32,
+            _ => self.below(top + 1),
+        };
+        let fraction = match self.below(4) {
+            0 => 0,
+            1 => u64::MAX,
+            2 => 1 << self.below(fraction_bits),
+            _ => self.next(),
+        } & ((1 << fraction_bits) - 1);
+        let bits = self.below(2) << (exponent_bits + fraction_bits) | exponent << fraction_bits | fraction;
+        if double || self.one_in(16) { bits } else { bits | 0xffff_ffff_0000_0000 }
+    }
 }

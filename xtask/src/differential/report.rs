@@ -77,6 +77,7 @@ fn fields_that_differ(ours: &Record, theirs: &Record) -> String {
         0..31 => format!("x{}", index + 1),
         _ => match harness::END_CSRS.get(index - 31) {
             Some((name, _)) => (*name).to_owned(),
+            None if index < harness::END_WORDS - 2 => format!("f{}", index - 31 - harness::END_CSRS.len()),
             None if index == harness::END_WORDS - 1 => "hash of the page tables".to_owned(),
             None => "hash of the data".to_owned(),
         },
