@@ -270,22 +270,26 @@ impl Writer {
             9 => op(self.random.pick(&[0x1c, 0x1c, 0x1e]), 0, ZERO),
             10 => op(0x1c, 1, ZERO),
             _ => {
-                let opcode = self.random.pick(&[0x43, 0x47, 0x4b, 0x4f]);
-                r(opcode, rounding, self.reg() << 2 | double, fd, f1, f2)
+                let (opcode, f3) = (self.random.pick(&[0x43, 0x47, 0x4b, 0x4f]), self.reg());
+                self.float_operand(f3, double);
+                r(opcode, rounding, f3 << 2 | double, fd, f1, f2)
             }
         };
-        if self.random.one_in(3) {
-            self.float_operand(double);
-        }
+        self.float_operand(f1, double);
+        self.float_operand(f2, double);
         self.asm.word(word);
     }
 
-    /// A number worth computing with, in a random register.
-    fn float_operand(&mut self, double: u32) {
-        let (rd, fd) = (1 + self.random.field(31), self.reg());
-        let value = self.random.float(double == 1);
+    /// Mostly puts a number worth computing with into `fd`; left alone, registers soon hold nothing
+    /// but NaNs.
+    fn float_operand(&mut self, fd: Reg, double: u32) {
+        if self.random.one_in(4) {
+            return;
+        }
+        let (rd, value) = (1 + self.random.field(31), self.random.float(double == 1));
         self.asm.li(rd, value);
-        self.asm.word(r(0x53, 0, 0x1e << 2 | double, fd, rd, ZERO));
+        // fmv.d.x, so that the box of a single-precision number is as it is given.
+        self.asm.word(r(0x53, 0, 0x79, fd, rd, ZERO));
     }
 
     fn compressed(&mut self) {

@@ -22,7 +22,7 @@ pub(super) const HEADER_SIZE: u64 = 512;
 /// Code of the cases.
 pub(super) const CODE: u64 = 0x8010_0000;
 /// Bytes set aside for each case's code.
-pub(super) const CODE_SIZE: u64 = 0x2000;
+pub(super) const CODE_SIZE: u64 = 0x4000;
 /// Memory that the cases read and write; aligned so that superpages can map it.
 pub(super) const DATA: u64 = 0x8040_0000;
 /// Pages of it.
