@@ -17,13 +17,13 @@ use crate::mmu::Walk;
 /// Most translations that are remembered; beyond it all are forgotten.
 const REMEMBERED_MAX: usize = 1 << 16;
 
-/// What a translation is found by: hart, ASID, and page.
+/// What a translation is found by: hart, page, and ASID, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) hart: u32,
-    pub(crate) asid: u16,
     /// The address of the page of 4 KiB; a superpage is held page by page.
     pub(crate) page: VirtAddr,
+    pub(crate) asid: u16,
 }
 
 impl Key {
@@ -90,16 +90,26 @@ impl Fence {
 
 /// Every translation that may still be held somewhere.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Translations(BTreeMap<Key, Held>);
+pub(crate) struct Translations {
+    /// Pages of 4 KiB: a fence for one address finds its own.
+    small: BTreeMap<Key, Held>,
+    /// Pieces of superpages.
+    large: BTreeMap<Key, Held>,
+}
 
 impl Translations {
     /// A translation was made and may be held from now on. Returns what was held before if hardware
     /// could have gone on with it and have done something else.
     pub(crate) fn made(&mut self, key: Key, held: Held, access: Access, mode: Privilege) -> Option<Held> {
-        if self.0.len() >= REMEMBERED_MAX {
-            self.0.clear();
+        if self.small.len() + self.large.len() >= REMEMBERED_MAX {
+            *self = Self::default();
         }
-        let before = self.0.insert(key, held)?;
+        let (own, other) = match held.level {
+            0 => (&mut self.small, &mut self.large),
+            _ => (&mut self.large, &mut self.small),
+        };
+        let moved = other.remove(&key);
+        let before = own.insert(key, held).or(moved)?;
         (before.allows(access, mode) && !before.leads_as(held)).then_some(before)
     }
 
@@ -112,16 +122,27 @@ impl Translations {
         access: Access,
         mode: Privilege,
     ) -> Option<Held> {
-        let held = *self.0.get(&key)?;
+        let held = *self.small.get(&key).or_else(|| self.large.get(&key))?;
         let unchanged = now.is_some_and(|now| held.same(Held { leaf: now, ..held }));
         (!unchanged && held.allows(access, mode)).then(|| {
-            self.0.remove(&key);
+            self.small.remove(&key);
+            self.large.remove(&key);
             held
         })
     }
 
     pub(crate) fn fence(&mut self, fence: Fence) {
-        self.0.retain(|&key, held| !fence.covers(key, *held));
+        self.large.retain(|&key, held| !fence.covers(key, *held));
+        let Some(va) = fence.va else {
+            return self.small.retain(|&key, held| !fence.covers(key, *held));
+        };
+        let key = |asid| Key { hart: fence.hart, page: va.page_down(), asid };
+        let of_page = self.small.range(key(0)..=key(u16::MAX));
+        let covered: Vec<Key> =
+            of_page.filter(|&(&key, &held)| fence.covers(key, held)).map(|(&key, _)| key).collect();
+        for key in covered {
+            self.small.remove(&key);
+        }
     }
 }
 
@@ -322,6 +343,25 @@ mod tests {
         let large = Held { level: 1, ..held(0x200, RW) };
         let inside = Fence { va: Some(VirtAddr::new(0x7000)), ..ALL };
         assert!(inside.covers(key(1, 5), large), "any address in a superpage names all of it");
+    }
+
+    #[test]
+    fn a_fence_for_an_address_reaches_small_pages_and_superpages() {
+        let user = Privilege::User;
+        let large = |frame| Held { level: 1, ..held(frame, RW) };
+        let at = |va| Fence { va: Some(VirtAddr::new(va)), ..ALL };
+        let mut all = Translations::default();
+        all.made(key(1, 5), held(7, RW), Access::Load, user);
+        all.made(key(2, 5), held(7, RW), Access::Load, user);
+        all.made(key(1, 0x205), large(0x400), Access::Load, user);
+        all.fence(at(0x6000));
+        assert!(all.failed(key(1, 5), None, Access::Load, user).is_some(), "another page stays");
+        all.fence(at(0x5000));
+        assert!(all.failed(key(2, 5), None, Access::Load, user).is_none(), "in every address space");
+        all.fence(at(0x20_0000));
+        assert!(all.failed(key(1, 0x205), None, Access::Load, user).is_none());
+        all.made(key(1, 5), large(0x400), Access::Load, user);
+        assert_eq!(all.made(key(1, 5), held(8, RW), Access::Load, user), Some(large(0x400)), "split");
     }
 
     fn run(shape: &str, pages: &[u64]) -> TlbCounts {
