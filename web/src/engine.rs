@@ -14,10 +14,12 @@ pub use fetched::{Fetched, Images};
 use crate::protocol::{Command, Explored, Load, Loaded, Pace, Progress, Stage, Target, Until, Update};
 use snapshots::Camera;
 
-/// Machine steps of one slice: a few milliseconds.
-const SLICE: u64 = 200_000;
+/// Machine steps of one slice: some ten milliseconds, so that commands do not wait.
+const SLICE: u64 = 2_000_000;
 /// Events told in one batch.
 const BATCH: usize = 4000;
+/// Events after which the page stops exploring by itself: it keeps every one of them.
+const EVENTS_EXPLORED: usize = 300_000;
 
 /// What the engine is doing.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -120,7 +122,7 @@ impl Engine {
 
     fn explore(&mut self, at: Option<u64>) -> Vec<Update> {
         let came = self.session.forward(Goal::End, SLICE);
-        if came == Came::Budget {
+        if came == Came::Budget && self.session.log().len() < EVENTS_EXPLORED {
             let mut updates = self.news();
             updates.push(self.exploring());
             return updates;
@@ -134,7 +136,7 @@ impl Engine {
         let digests = self.session.digests();
         updates.push(Update::Explored(Box::new(Explored {
             instructions: self.session.position().instret,
-            ending: self.ending().unwrap_or_else(|| "stopped before its end".into()),
+            ending: self.ending().unwrap_or_else(|| "explored up to here, not to its end".into()),
             exact: digests.exact.unwrap_or_default(),
             semantic: digests.semantic.unwrap_or_default(),
         })));

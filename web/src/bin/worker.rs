@@ -4,6 +4,7 @@
 #![cfg_attr(not(target_arch = "wasm32"), allow(unused, reason = "on the host it is only checked"))]
 
 use std::cell::{Cell, RefCell};
+use std::panic::PanicHookInfo;
 use std::rc::Rc;
 
 use faultline_abi::scenario::Image;
@@ -26,8 +27,22 @@ struct Worker {
     turn: Cell<u32>,
 }
 
+/// A mistake in the worker itself: the page shows what is said here beside the news that the machine
+/// has stopped.
+fn report(info: &PanicHookInfo<'_>) {
+    console_error_panic_hook::hook(info);
+    let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    tell(&scope, &[Update::Failed(format!("The machine's worker has made a mistake: {info}"))]);
+}
+
+fn tell(scope: &DedicatedWorkerGlobalScope, updates: &[Update]) {
+    let text = serde_json::to_string(updates).expect("an update has only strings for keys");
+    // Fails only when the page is gone, and then nobody listens.
+    let _ = scope.post_message(&JsValue::from_str(&text));
+}
+
 fn main() {
-    console_error_panic_hook::set_once();
+    std::panic::set_hook(Box::new(report));
     let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
     let channel = MessageChannel::new().expect("every browser with workers has message channels");
     let worker = Rc::new(Worker {
@@ -130,9 +145,7 @@ impl Worker {
         if updates.is_empty() {
             return;
         }
-        let text = serde_json::to_string(updates).expect("an update has only strings for keys");
-        // Fails only when the page is gone, and then nobody listens.
-        let _ = self.scope.post_message(&JsValue::from_str(&text));
+        tell(&self.scope, updates);
     }
 
     async fn fetch_all(&self, load: &Load) -> Result<Fetched, String> {

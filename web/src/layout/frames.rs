@@ -27,12 +27,12 @@ pub enum FrameRun {
     Untouched(u64),
 }
 
-/// The frames in order of address.
+/// The first `limit` frames in order of address.
 #[must_use]
-pub fn frame_runs(frames: &Frames) -> Vec<FrameRun> {
+pub fn frame_runs(frames: &Frames, limit: usize) -> Vec<FrameRun> {
     let mut runs: Vec<FrameRun> = Vec::new();
     let mut next: Option<u64> = None;
-    for (&address, frame) in &frames.by_address {
+    for (&address, frame) in frames.by_address.iter().take(limit) {
         let gap = next.map_or(0, |next| address.get().saturating_sub(next) / PAGE_SIZE);
         if gap > 0 {
             runs.push(FrameRun::Untouched(gap));
@@ -45,4 +45,39 @@ pub fn frame_runs(frames: &Frames) -> Vec<FrameRun> {
         }
     }
     runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::View;
+    use crate::testing::{frame, numbered};
+    use faultline_abi::trace::FrameOp;
+
+    fn frames(addresses: &[u64]) -> Frames {
+        let taken = addresses.iter().map(|&at| frame(FrameOp::Allocated, at, 1, 1, FrameKind::User));
+        let mut view = View::default();
+        numbered(taken).iter().for_each(|event| view.apply(event));
+        view.frames
+    }
+
+    #[test]
+    fn neighbours_stand_together_and_what_lies_between_is_counted() {
+        let frames = frames(&[0x8000_0000, 0x8000_1000, 0x8000_5000]);
+        let shape: Vec<usize> = frame_runs(&frames, 10)
+            .iter()
+            .map(|run| match run {
+                FrameRun::Cells(cells) => cells.len(),
+                FrameRun::Untouched(count) => 1000 + usize::try_from(*count).unwrap(),
+            })
+            .collect();
+        assert_eq!(shape, [2, 1003, 1]);
+    }
+
+    #[test]
+    fn no_more_frames_are_laid_out_than_asked_for() {
+        let runs = frame_runs(&frames(&[0x8000_0000, 0x8000_1000, 0x8000_2000]), 2);
+        let [FrameRun::Cells(cells)] = runs.as_slice() else { panic!("{runs:?}") };
+        assert_eq!(cells.len(), 2);
+    }
 }

@@ -1,6 +1,6 @@
 //! All events that are known, and the view at any of them.
 
-use faultline_machine::event::Event;
+use faultline_machine::event::{Event, What};
 
 use super::View;
 use crate::episode::{Episode, episodes};
@@ -15,6 +15,9 @@ pub struct History {
     pub events: Vec<Event>,
     /// The page faults in them.
     pub episodes: Vec<Episode>,
+    /// Events by which the kernel reports a page it found missing itself, without a trap: in a system
+    /// call, on the program's behalf.
+    pub found: Vec<usize>,
     kept: Vec<View>,
 }
 
@@ -27,6 +30,7 @@ impl History {
         self.kept.truncate(from / STRIDE);
         self.keep();
         self.episodes = episodes(&self.events);
+        self.found = found(&self.events, &self.episodes);
     }
 
     fn keep(&mut self) {
@@ -47,6 +51,23 @@ impl History {
         self.events[kept * STRIDE..count].iter().for_each(|event| view.apply(event));
         view
     }
+}
+
+/// The faults that belong to no trap.
+fn found(events: &[Event], episodes: &[Episode]) -> Vec<usize> {
+    let is_answer = |n: usize| {
+        let before = episodes.partition_point(|episode| episode.trap < n);
+        before.checked_sub(1).is_some_and(|last| answers(events, &episodes[last], n))
+    };
+    let faults = events.iter().enumerate().filter(|(_, event)| matches!(event.what, What::Fault { .. }));
+    faults.map(|(n, _)| n).filter(|&n| !is_answer(n)).collect()
+}
+
+/// Whether the fault that event `n` reports is the one that trapped: the first report after it, on
+/// the same page.
+fn answers(events: &[Event], episode: &Episode, n: usize) -> bool {
+    let first = events[episode.trap..=n].iter().position(|event| matches!(event.what, What::Fault { .. }));
+    first.is_some_and(|first| episode.trap + first == n) && episode.contains(n)
 }
 
 #[cfg(test)]

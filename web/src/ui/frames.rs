@@ -14,6 +14,9 @@ use crate::protocol::{Command, Target};
 use crate::state::Moment;
 use crate::words::{frame_kind, name};
 
+/// Frames that are drawn one by one; the rest is counted.
+const CELLS_MAX: usize = 1500;
+
 /// Kinds with the class and letter of their cells.
 const KINDS: [(FrameKind, &str, &str); 7] = [
     (FrameKind::User, "user", "u"),
@@ -30,13 +33,17 @@ const KINDS: [(FrameKind, &str, &str); 7] = [
 pub(super) fn Frames(PaneProps { desk }: &PaneProps) -> Html {
     let frames = &desk.model.view.frames;
     let used = frames.used().count();
-    let runs = frame_runs(frames);
+    let more = frames.by_address.len().saturating_sub(CELLS_MAX);
+    let runs = frame_runs(frames, CELLS_MAX);
     html! {
         <Pane id="frames" title="Physical frames" aside={format!("{used} in use")}>
             if runs.is_empty() {
                 <p class="hint">{ "The kernel has not taken a frame yet." }</p>
             } else {
                 <div class="frames">{ for runs.iter().map(|each| run(desk, each)) }</div>
+                if more > 0 {
+                    <p class="hint">{ format!("and {} more frames", grouped(more as u64)) }</p>
+                }
                 { legend(desk) }
             }
             { for desk.linked.frames.iter().map(|&frame| details(desk, frame)) }

@@ -7,17 +7,25 @@ use super::step_button::StepButton;
 use crate::layout::{Shape, Tick, ticks};
 use crate::protocol::{Command, Target};
 
+/// What the marks mean; only those that occur are explained.
+const LEGEND: [(Shape, &str); 4] = [
+    (Shape::Circle, "page given as promised"),
+    (Shape::Diamond, "other page fault"),
+    (Shape::Cross, "process killed"),
+    (Shape::Ring, "found missing by the kernel itself, no trap"),
+];
+
 /// The marks, the slider, the position and the legend.
 #[component]
 pub(super) fn Timeline(PaneProps { desk }: &PaneProps) -> Html {
     let model = &desk.model;
     let (at, of) = (model.events_so_far(), model.history.events.len());
-    let marks = ticks(&model.history.episodes, of);
+    let marks = ticks(&model.history);
     let current = model.current_episode().map(|(ordinal, _)| ordinal);
     html! {
         <div class="timeline">
             <svg role="group" aria-label="Page faults of this run">
-                { for marks.iter().map(|tick| mark(desk, tick, current == Some(tick.ordinal))) }
+                { for marks.iter().map(|tick| mark(desk, tick, tick.ordinal.is_some() && tick.ordinal == current)) }
             </svg>
             <StepButton {desk} id="to-start" label="Start" spoken="To the start" key_hint="Home"
                 command={Command::Seek(Target::Start)} disabled={!model.is_ready() || model.place().at_start} />
@@ -35,9 +43,7 @@ pub(super) fn Timeline(PaneProps { desk }: &PaneProps) -> Html {
             <StepButton {desk} id="to-end" label="End" spoken="To the end" key_hint="End"
                 command={Command::Seek(Target::End)} disabled={!model.is_ready() || model.place().at_end} />
             <div class="legend">
-                { legend(Shape::Circle, "page given as promised") }
-                { legend(Shape::Diamond, "other page fault") }
-                { legend(Shape::Cross, "process killed") }
+                { for LEGEND.iter().filter(|(shape, _)| marks.iter().any(|tick| tick.shape == *shape)).map(|&(shape, words)| legend(shape, words)) }
                 <span class="position" id="position">{ position(desk) }</span>
             </div>
         </div>
@@ -57,7 +63,10 @@ fn seeking(desk: &Desk) -> Callback<InputEvent> {
 }
 
 fn mark(desk: &Desk, tick: &Tick, now: bool) -> Html {
-    let label = format!("Page fault {}, event {}", tick.ordinal + 1, tick.event);
+    let label = match tick.ordinal {
+        Some(ordinal) => format!("Page fault {}, event {}", ordinal + 1, tick.event),
+        None => format!("Page found missing by the kernel itself, event {}", tick.event),
+    };
     let class = classes!("tick", class(tick.shape), now.then_some("now"));
     html! {
         <svg x={format!("{:.3}%", tick.percent)} y="15" overflow="visible" key={tick.event}
@@ -82,12 +91,13 @@ const fn class(shape: Shape) -> &'static str {
         Shape::Circle => "good",
         Shape::Diamond => "lazy",
         Shape::Cross => "bad",
+        Shape::Ring => "ring",
     }
 }
 
 const fn outline(shape: Shape) -> &'static str {
     match shape {
-        Shape::Circle => "M-7 0A7 7 0 1 0 7 0A7 7 0 1 0 -7 0Z",
+        Shape::Ring | Shape::Circle => "M-7 0A7 7 0 1 0 7 0A7 7 0 1 0 -7 0Z",
         Shape::Diamond => "M0 -9L9 0L0 9L-9 0Z",
         Shape::Cross => "M-8 -4L-4 -8L0 -4L4 -8L8 -4L4 0L8 4L4 8L0 4L-4 8L-8 4L-4 0Z",
     }
