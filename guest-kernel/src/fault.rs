@@ -51,7 +51,8 @@ impl Memory {
         self.counters.faults += 1;
         let result = self.apply(id, va, plan.action);
         self.report(id, va, &result, toucher);
-        result.map(|_| ())
+        self.keep(result?.pte.ppn());
+        Ok(())
     }
 
     /// What is to be seen at `va`.

@@ -130,7 +130,9 @@ impl FramePool {
             let index = state.free.pop()?;
             state.allocations = state.allocations.wrapping_add(1);
             let history = History { born: state.allocations, ..History::default() };
-            state.slots[index as usize] = Slot { refs: 1, kind, pins: 0, history };
+            // Who pinned the frame for its last use may not have let go yet.
+            let pins = state.slots[index as usize].pins;
+            state.slots[index as usize] = Slot { refs: 1, kind, pins, history };
             index
         };
         let frame = Frame { pool: self.clone(), ppn: self.ppn(index), owner };

@@ -1,6 +1,9 @@
 //! All memory of all processes: the one thing that page faults, forks and evictions work on.
 
-use alloc::{boxed::Box, collections::BTreeMap};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, VecDeque},
+};
 use core::fmt;
 
 use faultline_abi::{Ppn, VirtAddr, syscall::meminfo, trace::FrameKind};
@@ -8,7 +11,7 @@ use faultline_abi::{Ppn, VirtAddr, syscall::meminfo, trace::FrameKind};
 use crate::{
     address_space::AddressSpace,
     arch,
-    frame::{Frame, FramePool},
+    frame::{Frame, FramePool, Pin},
     memlayout::TRAPFRAME,
     pid::Pid,
     plan::{Reason, ZeroPolicy},
@@ -99,6 +102,8 @@ pub struct Memory {
     pub(crate) swap: Option<Box<dyn SwapDevice>>,
     pub(crate) replacement: Replacement,
     pub(crate) counters: Counters,
+    /// The pages that the running process has just got: see [`Memory::keep`].
+    recent: VecDeque<Pin>,
     trampoline: Ppn,
     last_space: SpaceId,
 }
@@ -119,7 +124,8 @@ impl Memory {
         };
         let replacement = Replacement::new(options.seed);
         let (spaces, last_space, counters) = (BTreeMap::new(), SpaceId(0), Counters::default());
-        Self { frames, options, spaces, zero, swap, replacement, counters, trampoline, last_space }
+        let recent = VecDeque::new();
+        Self { frames, options, spaces, zero, swap, replacement, counters, recent, trampoline, last_space }
     }
 
     /// All frames.
@@ -159,6 +165,24 @@ impl Memory {
     /// As [`Memory::space`].
     pub fn space_mut(&mut self, id: SpaceId) -> &mut AddressSpace {
         self.spaces.get_mut(&id).expect("the space of a process that runs")
+    }
+
+    /// Keeps the page in frame `ppn`, which the running process has just got, until it has got some more.
+    ///
+    /// An instruction needs up to four pages at once: itself and its operand may each lie on two. If
+    /// one were evicted to make room for another, the instruction would fault for ever.
+    pub(crate) fn keep(&mut self, ppn: Ppn) {
+        /// Pages that one instruction needs, at most.
+        const PAGES: usize = 4;
+        if self.recent.len() == PAGES {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(self.frames.pin(ppn));
+    }
+
+    /// Another process runs now: any page may go again.
+    pub fn switch(&mut self) {
+        self.recent.clear();
     }
 
     /// A space for process `pid` with nothing in it but the pages that every process needs to enter

@@ -78,7 +78,8 @@ impl Memory {
         Ok(old)
     }
 
-    /// Maps frames of zeros over all of `pages`, or over none.
+    /// Maps frames of zeros over all of `pages`, or over none. To make room, other pages go, but not
+    /// these: they are no part of the heap yet. So eager allocation grants what memory can hold at once.
     fn map_all(&mut self, id: SpaceId, pages: Range<VirtAddr>, flags: PteFlags) -> Result<(), SbrkError> {
         let mut page = pages.start;
         while page < pages.end {

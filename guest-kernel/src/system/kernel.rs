@@ -208,6 +208,7 @@ impl Kernel {
         if self.running != process.pid {
             self.report(process, ProcessOp::Switched, self.running.number());
             self.running = process.pid;
+            self.memory.switch();
         }
         let waited = matches!(process.state, State::Waiting(_));
         process.state = State::Ready;

@@ -22,11 +22,27 @@ pub(crate) const CASES: &[Case] = &[
     ("running out of memory ends the process and nobody else", out_of_memory),
 ];
 
+/// Exit codes of a program that was killed for a page fault: fetch, load, store.
+const OUT_OF_CODE: u64 = 128 + 12;
+const OUT_OF_LOADS: u64 = 128 + 13;
+const OUT_OF_STORES: u64 = 128 + 15;
+
 /// As many pages as do not fit into memory, but into memory and swap; a hundred where there is plenty.
 fn many() -> isize {
     let info = memory_info();
     let more = (info[FREE_SLOTS] / 2).min(24);
     isize::try_from((info[FREE_FRAMES] + more).min(100)).unwrap_or(0) - if more == 0 { 8 } else { 0 }
+}
+
+/// Grows the heap by `pages` for `case`. Eager `sbrk` refuses what memory cannot hold at once; then by
+/// as many as it grants.
+fn with_pages(pages: isize, case: impl FnOnce(*mut u8, isize) -> bool) -> bool {
+    let mut granted = pages;
+    while granted > 0 && sbrk(granted * PAGE).is_none() {
+        granted -= 1;
+    }
+    sbrk(-granted * PAGE);
+    with_heap(granted * PAGE, |heap| case(heap, granted))
 }
 
 fn value(n: isize) -> u8 {
@@ -43,7 +59,7 @@ fn is_filled(start: *mut u8, pages: isize) -> bool {
 
 fn keep_bytes() -> bool {
     let pages = many();
-    with_heap(pages * PAGE, |heap| {
+    with_pages(pages, |heap, pages| {
         fill(heap, pages);
         is_filled(heap, pages) && is_filled(heap, pages)
     })
@@ -51,7 +67,7 @@ fn keep_bytes() -> bool {
 
 fn keep_bytes_after_fork() -> bool {
     let pages = many() / 3;
-    with_heap(pages * PAGE, |heap| {
+    with_pages(pages, |heap, pages| {
         fill(heap, pages);
         let child = code_of(|| {
             let same = is_filled(heap, pages);
@@ -72,7 +88,7 @@ fn keep_shared() -> bool {
         fill(map, pages);
         0
     });
-    let kept = with_heap(pages * PAGE, |heap| {
+    let kept = with_pages(pages, |heap, pages| {
         fill(heap, pages);
         is_filled(map, pages) && is_filled(heap, pages)
     });
@@ -91,7 +107,7 @@ fn keep_file() -> bool {
     };
     let before = sum();
     let pages = many();
-    let kept = with_heap(pages * PAGE, |heap| {
+    let kept = with_pages(pages, |heap, pages| {
         fill(heap, pages);
         is_filled(heap, pages)
     });
@@ -100,7 +116,7 @@ fn keep_file() -> bool {
 
 fn kernel_touches() -> bool {
     let pages = many();
-    with_heap(pages * PAGE, |heap| {
+    with_pages(pages, |heap, pages| {
         fill(heap, pages);
         let Some((reading, writing)) = pipe() else { return false };
         let copied = (0..pages - 1).all(|n| {
@@ -118,7 +134,7 @@ fn kernel_touches() -> bool {
 
 fn sbrk_in_swap() -> bool {
     let pages = many();
-    with_heap(pages * PAGE, |heap| {
+    with_pages(pages, |heap, pages| {
         fill(heap, pages);
         sbrk(-pages * PAGE).is_some() && sbrk(pages * PAGE) == Some(heap) && load(heap.wrapping_add(9)) == 0
     })
@@ -136,7 +152,8 @@ fn out_of_memory() -> bool {
             fill(heap, pages);
             0
         }
-        None => 128 + 15,
+        None => OUT_OF_STORES,
     });
-    child == Some(128 + 15)
+    // Whichever page it could not have: code, or something to load or to store to.
+    matches!(child, Some(OUT_OF_CODE | OUT_OF_LOADS | OUT_OF_STORES))
 }

@@ -3,8 +3,8 @@
 use faultline_user::{
     PAGE,
     abi::open::{CREATE, TRUNCATE, WRITE},
-    address, close, dup, exec, exit, fork, getpid, kill, load, open, pipe, read, sbrk, sleep, store, unlink,
-    uptime, wait, write_all, yield_now,
+    address, close, dup, exec, exit, fork, free_frames, getpid, kill, load, open, pipe, read, sbrk, sleep,
+    store, unlink, uptime, wait, write_all, yield_now,
 };
 
 use crate::{Case, code_of};
@@ -150,11 +150,14 @@ fn exec_no_program() -> bool {
     unlink("noprog.tmp").is_some() && getpid() == pid
 }
 
+/// An address, what is done there, and the exit code.
+type Bad = (usize, fn(*mut u8), u64);
+
 fn bad_accesses() -> bool {
     let Some(end) = sbrk(PAGE) else { return false };
     let text = bad_accesses as fn() -> bool as usize;
     let (loads, stores) = (128 + 13, 128 + 15);
-    let cases: [(usize, fn(*mut u8), u64); 7] = [
+    let cases: [Bad; 7] = [
         (0, |at| store(at, 1), stores),
         (text, |at| store(at, 1), stores),
         (end.addr() + (1 << 20), |at| _ = load(at), loads),
@@ -173,16 +176,19 @@ fn bad_accesses() -> bool {
 }
 
 fn too_many() -> bool {
-    let mut made = 0;
-    while let Some(child) = fork() {
-        if child == 0 {
-            sleep(1);
-            exit(0);
-        }
-        made += 1;
-        if made > 100 {
-            return false;
+    /// Frames that are left alone, so that all can go on.
+    const SPARE: u64 = 24;
+    let (mut made, mut refused) = (0, false);
+    while free_frames() > SPARE && !refused {
+        match fork() {
+            Some(0) => {
+                sleep(1);
+                exit(0);
+            }
+            Some(_) => made += 1,
+            None => refused = true,
         }
     }
-    (0..made).all(|_| wait().is_some_and(|(_, code)| code == 0)) && wait().is_none() && made > 0
+    let all_ended = (0..made).all(|_| wait().is_some_and(|(_, code)| code == 0)) && wait().is_none();
+    all_ended && (refused || free_frames() < 1000)
 }
