@@ -133,11 +133,16 @@ fn kernel_touches() -> bool {
 }
 
 fn sbrk_in_swap() -> bool {
-    let pages = many();
-    with_pages(pages, |heap, pages| {
-        fill(heap, pages);
-        sbrk(-pages * PAGE).is_some() && sbrk(pages * PAGE) == Some(heap) && load(heap.wrapping_add(9)) == 0
-    })
+    let mut pages = many();
+    let mut heap = sbrk(pages * PAGE);
+    while heap.is_none() && pages > 0 {
+        pages -= 1;
+        heap = sbrk(pages * PAGE);
+    }
+    let Some(heap) = heap else { return false };
+    fill(heap, pages);
+    let back = sbrk(-pages * PAGE).is_some();
+    back && with_heap(PAGE, |again| again == heap && load(heap.wrapping_add(9)) == 0)
 }
 
 fn out_of_memory() -> bool {
