@@ -27,9 +27,15 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Records the events in words, and their digest in the scenario itself.
 fn bless(faultline: &Path, file: &Path, golden: &Path) -> Result<()> {
-    let mut digest = Command::new(faultline);
-    let lines = process::stdout_of(digest.arg("digest").arg(file).arg("--semantic"))?;
+    let digest = |what: &str| {
+        let mut command = Command::new(faultline);
+        command.env("FAULTLINE_GUEST", workspace::guest_images()).arg("digest").arg(file).arg(what);
+        process::stdout_of(&mut command)
+    };
+    digest("--write")?;
+    let lines = digest("--semantic")?;
     let target = golden.join(format!("{}.semantic.txt", scenario::name(file)));
     fs::write(&target, lines).with_context(|| format!("writing {}", target.display()))?;
     // The scenario promises the digest of that text.
