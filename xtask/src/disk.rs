@@ -1,4 +1,5 @@
-//! The disk image: a FAT16 volume without a partition table, with the programs in its root.
+//! The disk image: a FAT16 volume without a partition table, with the programs in its root, and behind
+//! the volume room for the pages that the kernel swaps out.
 //!
 //! The same programs give the same bytes: names go in sorted, the volume number is fixed, and
 //! every time stamp is FAT's first day.
@@ -10,6 +11,8 @@ use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
 
 /// FAT16 needs at least 4,085 clusters; with clusters of one sector 4 MiB have about 8,100.
 const BYTES: usize = 4 << 20;
+/// Room for swap: 128 pages.
+const SWAP_BYTES: usize = 128 << 12;
 /// One sector to a cluster: the kernel's reads then show as the sectors that they are.
 const CLUSTER: u32 = 512;
 const VOLUME_ID: u32 = 0x4641_554c;
@@ -37,7 +40,9 @@ pub(crate) fn image(programs: &[Program]) -> Result<Vec<u8>> {
             .with_context(|| format!("writing {name}; the disk has {BYTES} bytes"))?;
     }
     files.unmount().context("closing the volume")?;
-    Ok(volume.into_inner())
+    let mut image = volume.into_inner();
+    image.resize(BYTES + SWAP_BYTES, 0);
+    Ok(image)
 }
 
 fn empty_volume() -> Result<Cursor<Vec<u8>>> {
@@ -92,6 +97,15 @@ mod tests {
         let mut lazy = Vec::new();
         files.root_dir().open_file("LAZY").unwrap().read_to_end(&mut lazy).unwrap();
         assert_eq!(lazy, vec![4; 5000]);
+    }
+
+    #[test]
+    fn room_for_swap_stands_behind_the_volume() {
+        let image = image(&programs()).unwrap();
+        let sectors = u16::from_le_bytes([image[19], image[20]]);
+        assert_eq!(usize::from(sectors) * 512, BYTES);
+        assert!(image[BYTES..].iter().all(|&byte| byte == 0));
+        assert_eq!(image.len(), BYTES + SWAP_BYTES);
     }
 
     #[test]
