@@ -14,19 +14,21 @@ use std::{
 
 use faultline_abi::{
     PAGE_SIZE, VirtAddr,
+    sv39::Access,
     trace::{AreaKind, Resolution, TraceEvent},
 };
 
 use crate::{
     arch::take_events,
     area::{Prot, Sharing},
+    fault::Toucher,
     file::FileRef,
     memory::{ExecPolicy, ForkPolicy, Memory, MemoryOptions, SpaceId},
     mmap::{Address, Request},
     pid::Pid,
     plan::{Reason, ZeroPolicy},
     sbrk::SbrkPolicy,
-    testing::{MemoryFile, area, check, image, memory_with},
+    testing::{MemoryFile, area, check, image, memory_with, memory_with_failing_swap},
     victim::{Policy, Random},
 };
 
@@ -75,8 +77,7 @@ struct Model {
 }
 
 impl Model {
-    fn new(options: MemoryOptions, frames: u32, slots: u32) -> Self {
-        let memory = memory_with(frames, options, slots);
+    fn new(options: MemoryOptions, memory: Memory) -> Self {
         let file = Rc::new(MemoryFile::numbered(2, &[0; FILE_SIZE]));
         let constant: Vec<u8> = (0..FILE_SIZE as u64).map(constant_byte).collect();
         let constant = Rc::new(MemoryFile::numbered(3, &constant));
@@ -196,6 +197,16 @@ impl Model {
         }
     }
 
+    /// A store that faults, and then the time slice is over: the page is ready, but nothing is stored.
+    fn fault(&mut self, which: usize) {
+        let (va, offset, mapping) = self.somewhere(which);
+        let process = &mut self.processes[which];
+        if let Err(reason) = self.memory.fault(process.id, va, Access::Store, Toucher::Program) {
+            process.check_refusal(offset, mapping, reason);
+        }
+        self.memory.switch();
+    }
+
     fn load(&mut self, which: usize) {
         let (va, offset, mapping) = self.somewhere(which);
         let process = &mut self.processes[which];
@@ -223,7 +234,8 @@ impl Model {
             3..6 => self.sbrk(which),
             6..8 => self.mmap(which),
             8 => self.munmap(which),
-            9..22 => self.store(which),
+            9..13 => self.fault(which),
+            13..25 => self.store(which),
             _ => self.load(which),
         }
     }
@@ -246,7 +258,8 @@ impl Model {
 impl Process {
     fn check_refusal(&self, offset: u64, mapping: Option<usize>, reason: Reason) {
         let beyond = mapping.is_none() && offset >= self.heap_length.next_multiple_of(PAGE_SIZE);
-        assert!(beyond || reason == Reason::OutOfMemory, "{offset:#x}: {reason}");
+        let unlucky = matches!(reason, Reason::OutOfMemory | Reason::DiskError);
+        assert!(beyond || unlucky, "{offset:#x}: {reason}");
     }
 }
 
@@ -268,9 +281,9 @@ fn all_options() -> impl Iterator<Item = MemoryOptions> {
 }
 
 /// Runs random operations; which ways to resolve a fault were met, and how often a page was evicted.
-fn run(options: MemoryOptions, frames: u32, slots: u32, steps: u32) -> (BTreeSet<Resolution>, usize) {
+fn run(options: MemoryOptions, memory: Memory, steps: u32) -> (BTreeSet<Resolution>, usize) {
     drop(take_events());
-    let mut model = Model::new(options, frames, slots);
+    let mut model = Model::new(options, memory);
     for _ in 0..steps {
         model.step();
         check(&model.memory);
@@ -290,7 +303,7 @@ fn run(options: MemoryOptions, frames: u32, slots: u32, steps: u32) -> (BTreeSet
 #[test]
 fn processes_see_their_bytes_whatever_the_options() {
     for options in all_options() {
-        let (ways, evicted) = run(options, 400, 0, 300);
+        let (ways, evicted) = run(options, memory_with(400, options, 0), 300);
         assert!(!ways.is_empty() && evicted == 0, "{options:?}: {ways:?}");
     }
 }
@@ -299,7 +312,7 @@ fn processes_see_their_bytes_whatever_the_options() {
 fn processes_see_their_bytes_when_memory_is_scarce() {
     let (mut all, mut evicted) = (BTreeSet::new(), BTreeMap::new());
     for options in all_options() {
-        let (ways, count) = run(options, 50, 200, 400);
+        let (ways, count) = run(options, memory_with(50, options, 200), 300);
         all.extend(ways);
         *evicted.entry(options.policy.name()).or_insert(0) += count;
     }
@@ -312,6 +325,21 @@ fn processes_see_their_bytes_when_memory_is_scarce() {
 #[test]
 fn processes_see_their_bytes_or_are_told_when_memory_and_swap_run_out() {
     for options in all_options() {
-        run(options, 60, 6, 300);
+        run(options, memory_with(60, options, 6), 300);
+    }
+}
+
+#[test]
+fn processes_see_their_bytes_or_are_told_when_every_nth_transfer_to_swap_fails() {
+    for (options, n) in all_options().step_by(3).zip(1..) {
+        run(options, memory_with_failing_swap(50, options, 100, Some(n)), 300);
+    }
+}
+
+/// Every number of frames, so that memory runs out at every point of every operation.
+#[test]
+fn processes_see_their_bytes_or_are_told_wherever_memory_runs_out() {
+    for (options, frames) in all_options().zip(22..) {
+        run(options, memory_with(frames, options, 3), 200);
     }
 }

@@ -95,17 +95,32 @@ impl File for MemoryFile {
     }
 }
 
-/// Swap in ordinary memory.
-struct MemorySwap(Vec<[u8; PAGE_BYTES]>);
+/// Swap in ordinary memory, which can be told to fail now and then.
+struct MemorySwap {
+    pages: Vec<[u8; PAGE_BYTES]>,
+    /// Every transfer of which the number is a multiple of this fails.
+    fails_every: Option<u32>,
+    transfers: u32,
+}
+
+impl MemorySwap {
+    fn transfer(&mut self) -> Result<(), IoError> {
+        self.transfers += 1;
+        let fails = self.fails_every.is_some_and(|every| self.transfers.is_multiple_of(every));
+        if fails { Err(IoError) } else { Ok(()) }
+    }
+}
 
 impl SwapDevice for MemorySwap {
     fn read(&mut self, slot: u32, page: &mut [u8; PAGE_BYTES]) -> Result<(), IoError> {
-        *page = self.0[slot as usize];
+        self.transfer()?;
+        *page = self.pages[slot as usize];
         Ok(())
     }
 
     fn write(&mut self, slot: u32, page: &[u8; PAGE_BYTES]) -> Result<(), IoError> {
-        self.0[slot as usize] = *page;
+        self.transfer()?;
+        self.pages[slot as usize] = *page;
         Ok(())
     }
 }
@@ -117,9 +132,20 @@ pub(crate) fn memory(frames: u32) -> Memory {
 
 /// Memory of `frames` frames and `slots` swap slots, managed as `options` say.
 pub(crate) fn memory_with(frames: u32, options: MemoryOptions, slots: u32) -> Memory {
+    memory_with_failing_swap(frames, options, slots, None)
+}
+
+/// As [`memory_with`], but every so many transfers to or from swap fail.
+pub(crate) fn memory_with_failing_swap(
+    frames: u32,
+    options: MemoryOptions,
+    slots: u32,
+    fails_every: Option<u32>,
+) -> Memory {
     let pool = pool(frames);
     pool.swap().set_size(slots);
-    let swap = MemorySwap(vec![[0; PAGE_BYTES]; slots as usize]);
+    let pages = vec![[0; PAGE_BYTES]; slots as usize];
+    let swap = MemorySwap { pages, fails_every, transfers: 0 };
     Memory::new(pool, options, Some(Box::new(swap)), TRAMPOLINE_FRAME)
 }
 
