@@ -255,7 +255,7 @@ codes! {
         Switched = 2 "switched",
         /// It ended by itself; `other` is its status.
         Exited = 3 "exited",
-        /// The kernel ended it; `other` is the fault's `scause`.
+        /// The kernel ended it; `other` is the fault's `scause`, `u64::MAX` where a process asked for it.
         Killed = 4 "killed",
     }
 }

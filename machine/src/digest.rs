@@ -270,6 +270,7 @@ impl Processes {
             ProcessOp::Exited => format!("exited with {}", other.cast_signed()),
             ProcessOp::Killed => match Access::from_page_fault_cause(other) {
                 Some(access) => format!("killed for a {} page fault", access.name()),
+                None if other == u64::MAX => "killed because a process asked for it".into(),
                 None => format!("killed for cause {other}"),
             },
         };
