@@ -291,7 +291,8 @@ fn cleared(events: &[Event]) -> Told {
 fn is_bad(what: &What) -> bool {
     matches!(
         what,
-        What::Fault { class: FaultClass::Invalid, .. }
+        What::Warning(_)
+            | What::Fault { class: FaultClass::Invalid, .. }
             | What::Resolved { how: Resolution::Killed, .. }
             | What::Process { op: ProcessOp::Killed, .. }
     )

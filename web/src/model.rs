@@ -270,6 +270,15 @@ impl Model {
         usize::try_from(event.n).ok()
     }
 
+    /// What the machine's detectors have warned of up to the present, the last one first.
+    pub fn warnings(&self) -> impl Iterator<Item = (usize, &str)> {
+        let past = self.history.events[..self.events_so_far()].iter().enumerate();
+        past.rev().filter_map(|(n, event)| match &event.what {
+            What::Warning(warning) => Some((n, &*warning.text)),
+            _ => None,
+        })
+    }
+
     /// Entries of page tables that were written since the last page fault, up to the present, with
     /// what stood there before.
     #[must_use]

@@ -4,7 +4,7 @@ use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
 use crate::model::Link;
-use crate::protocol::{Command, Progress, Stage};
+use crate::protocol::{Command, Progress, Stage, Target};
 
 /// What the notices can ask for besides commands.
 #[derive(Clone, PartialEq, Properties)]
@@ -30,6 +30,7 @@ pub(super) fn Notices(props: &Props) -> Html {
                     <button type="button" class="button" onclick={props.dismiss.reform(|_| ())}>{ "Dismiss" }</button>
                 </div>
             }
+            { warnings(&props.desk) }
             <Disagreements desk={props.desk.clone()} />
         </>
     }
@@ -63,6 +64,25 @@ fn busy(desk: &Desk, progress: Option<Progress>) -> Html {
             if progress.is_some_and(|progress| progress.stage == Stage::Exploring) {
                 <button type="button" class="button" id="cancel" onclick={desk.command(Command::Pause)}>{ "Stop here" }</button>
             }
+        </div>
+    }
+}
+
+/// What the machine's detectors hold against the kernel.
+fn warnings(desk: &Desk) -> Html {
+    let some: Vec<(usize, &str)> = desk.model.warnings().take(5).collect();
+    if some.is_empty() {
+        return html! {};
+    }
+    html! {
+        <div class="notice" role="alert" id="warnings">
+            <strong>{ "The machine has seen something that a kernel should not do." }</strong>
+            <ul>{ for some.iter().map(|&(event, text)| html! {
+                <li>
+                    <button type="button" class="link" onclick={desk.command(Command::Seek(Target::Event(event)))}>{ format!("event {event}") }</button>
+                    { format!(": {text}") }
+                </li>
+            }) }</ul>
         </div>
     }
 }
