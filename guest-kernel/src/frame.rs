@@ -55,6 +55,8 @@ struct State {
     names: BTreeMap<u32, PageName>,
     /// Allocations so far: the age of a frame is told by it.
     allocations: u32,
+    /// One beyond the highest frame that was ever handed out.
+    span: u32,
 }
 
 /// A page of a file as the disk has it.
@@ -104,6 +106,7 @@ impl FramePool {
             named: BTreeMap::new(),
             names: BTreeMap::new(),
             allocations: 0,
+            span: 0,
         };
         Self(Rc::new(Inner { first, window, state: RefCell::new(state), swap: SwapMap::default() }))
     }
@@ -129,6 +132,7 @@ impl FramePool {
             let mut state = self.0.state.borrow_mut();
             let index = state.free.pop()?;
             state.allocations = state.allocations.wrapping_add(1);
+            state.span = state.span.max(index + 1);
             let history = History { born: state.allocations, ..History::default() };
             // Who pinned the frame for its last use may not have let go yet.
             let pins = state.slots[index as usize].pins;
@@ -158,6 +162,13 @@ impl FramePool {
     #[must_use]
     pub fn refs(&self, ppn: Ppn) -> u32 {
         self.index(ppn).map_or(0, |index| self.0.state.borrow().slots[index].refs)
+    }
+
+    /// One beyond the index of the highest frame that was ever in use: who looks for a frame in use need
+    /// look no further.
+    #[must_use]
+    pub fn span(&self) -> usize {
+        self.0.state.borrow().span as usize
     }
 
     /// What frame number `index` of the pool is used for, if it is in use and nobody pinned it.

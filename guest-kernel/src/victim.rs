@@ -98,9 +98,10 @@ impl Memory {
 
     /// Two rounds of the hand are enough: the first clears every accessed bit.
     fn choose_by_clock(&mut self) -> Option<Candidate> {
-        for _ in 0..2 * self.frames.count() {
+        let span = self.frames.span();
+        for _ in 0..2 * span {
             let index = self.replacement.hand;
-            self.replacement.hand = (index + 1) % self.frames.count();
+            self.replacement.hand = (index + 1) % span;
             let Some(candidate) = self.candidate(index) else {
                 self.report_skipped(index);
                 continue;
@@ -117,7 +118,7 @@ impl Memory {
 
     /// The candidate that `rank` makes smallest.
     fn choose_smallest(&self, rank: impl Fn(&Self, &Candidate) -> u64) -> Option<Candidate> {
-        let candidates = (0..self.frames.count()).filter_map(|index| self.candidate(index));
+        let candidates = (0..self.frames.span()).filter_map(|index| self.candidate(index));
         let victim = candidates.min_by_key(|candidate| rank(self, candidate))?;
         report_hand(&victim, Verdict::Victim);
         Some(victim)
@@ -125,7 +126,7 @@ impl Memory {
 
     /// The first candidate from a place that the lot decides.
     fn choose_by_lot(&mut self) -> Option<Candidate> {
-        let count = self.frames.count();
+        let count = self.frames.span();
         let start = self.replacement.random.below((count as u64).max(1));
         let start = usize::try_from(start).unwrap_or(0);
         let victim = (start..count).chain(0..start).find_map(|index| self.candidate(index))?;
@@ -133,9 +134,10 @@ impl Memory {
         Some(victim)
     }
 
-    /// A moment has passed: every page's accessed bit moves into its age.
-    pub(crate) fn age_all(&mut self) {
-        for index in 0..self.frames.count() {
+    /// A moment has passed: every page's accessed bit moves into its age. Moments are counted in
+    /// evictions, because to look at all pages at every tick could take longer than a tick.
+    fn age_all(&mut self) {
+        for index in 0..self.frames.span() {
             let Some(candidate) = self.candidate(index) else { continue };
             let latest = if candidate.is_accessed() { 0x80 } else { 0 };
             self.frames.remember(candidate.ppn, |history| history.age = history.age >> 1 | latest);

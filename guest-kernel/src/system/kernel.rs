@@ -17,7 +17,6 @@ use crate::{
     memory::Memory,
     options::Options,
     pid::Pid,
-    victim::Policy,
 };
 
 /// Processes that may exist at once, ended ones included: a program cannot fill the kernel's heap.
@@ -224,9 +223,6 @@ impl Kernel {
     pub(super) fn tick(&mut self) {
         arch::clear_tick();
         self.ticks += 1;
-        if self.options.memory.policy == Policy::Aging {
-            self.memory.age_all();
-        }
     }
 
     /// Takes in what was typed, if the console says that something was.
