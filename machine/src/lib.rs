@@ -26,6 +26,7 @@ pub mod inspect;
 pub mod loader;
 pub mod machine;
 pub mod mmu;
+pub mod narrate;
 pub mod observer;
 pub mod ram;
 pub mod recorder;

@@ -5,17 +5,14 @@
 //! [`model`] reduces what the worker reports, and [`engine`] is the worker's side without a browser.
 //! [`ui`] only draws. The page knows nothing about the machine but [`protocol`].
 
-pub mod card;
-
 pub mod engine;
-pub mod episode;
 pub mod layout;
 pub mod linked;
 pub mod model;
 pub mod protocol;
 pub mod snapshot;
-pub mod state;
-#[cfg(test)]
-mod testing;
 pub mod ui;
-pub mod words;
+
+#[cfg(test)]
+use faultline_machine::narrate::testing;
+pub use faultline_machine::narrate::{card, episode, state, words};

@@ -1,8 +1,8 @@
 //! The machine at one place of the run, as the worker reports it.
 
-use faultline_abi::sv39::Pte;
 use faultline_abi::{PhysAddr, VirtAddr};
 pub use faultline_machine::inspect::{Entry, Instruction, Registers, Table};
+pub use faultline_machine::narrate::state::Mapped;
 use serde::{Deserialize, Serialize};
 
 /// Where the machine stands, and what it looks like there.
@@ -34,25 +34,6 @@ pub struct Snapshot {
     pub mapped: Vec<Mapped>,
     /// The page tables that are watched.
     pub table: Option<Table>,
-}
-
-/// A page that a living process maps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mapped {
-    /// The process's root table.
-    pub root: PhysAddr,
-    /// The page.
-    pub va: VirtAddr,
-    /// The entry that maps it.
-    pub pte: Pte,
-}
-
-impl Mapped {
-    /// The frame behind the page.
-    #[must_use]
-    pub fn frame(&self) -> PhysAddr {
-        self.pte.ppn().base()
-    }
 }
 
 /// The stack pointer.

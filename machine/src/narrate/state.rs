@@ -3,14 +3,17 @@
 mod check;
 mod frames;
 mod history;
+mod mapped;
 mod process;
 
 use faultline_abi::trace::{AreaOp, DiskOp};
-use faultline_machine::event::{Event, What};
+
+use crate::event::{Event, What};
 
 pub use check::{Disagreement, disagreements};
 pub use frames::{Frame, Frames, Moment};
 pub use history::History;
+pub use mapped::Mapped;
 pub use process::{Area, Life, Process, Processes};
 
 use frames::FrameNews;
@@ -73,7 +76,7 @@ fn number(event: &Event) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{area, frame, numbered, process};
+    use crate::narrate::testing::{area, frame, numbered, process};
     use faultline_abi::trace::{AreaKind, FrameKind, FrameOp, ProcessOp};
     use faultline_abi::{PhysAddr, VirtAddr};
 

@@ -3,12 +3,12 @@
 use faultline_abi::sv39::{Access, Check, WalkStep, satp_root};
 use faultline_abi::trace::{AreaKind, FaultClass, ProcessOp, Resolution};
 use faultline_abi::{PhysAddr, VirtAddr};
-use faultline_machine::event::{Event, Trap, What};
-use faultline_machine::hart::Privilege;
 
-use crate::episode::{Episode, Outcome, is_clearing};
-use crate::state::{Area, History, Process, View};
-use crate::words::{self, Told, area_name};
+use crate::event::{Event, Trap, What};
+use crate::hart::Privilege;
+use crate::narrate::episode::{Episode, Outcome, is_clearing};
+use crate::narrate::state::{Area, History, Process, View};
+use crate::narrate::words::{self, Told, area_name};
 
 /// A page fault and its answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -308,7 +308,9 @@ pub fn capitalised(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{ad, area, fault, frame, numbered, page_fault, process, pte, resolved, returned};
+    use crate::narrate::testing::{
+        ad, area, fault, frame, numbered, page_fault, process, pte, resolved, returned,
+    };
     use faultline_abi::trace::{AreaOp, FrameKind, FrameOp};
 
     /// A process with a heap that faults once; the trap is event 3, the last word event 11.

@@ -2,8 +2,9 @@
 
 use faultline_abi::VirtAddr;
 use faultline_abi::trace::{AreaOp, FaultClass, FrameOp, ProcessOp, Resolution};
-use faultline_machine::event::{Event, Trap, What};
-use faultline_machine::hart::Privilege;
+
+use crate::event::{Event, Trap, What};
+use crate::hart::Privilege;
 
 /// What came of a page fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +131,7 @@ pub fn is_clearing(what: &What) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{ad, fault, frame, numbered, page_fault, process, resolved, returned};
+    use crate::narrate::testing::{ad, fault, frame, numbered, page_fault, process, resolved, returned};
     use faultline_abi::trace::FrameKind;
 
     fn user(events: Vec<What>) -> Vec<Event> {

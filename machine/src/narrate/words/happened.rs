@@ -6,10 +6,10 @@ use faultline_abi::syscall::Syscall;
 use faultline_abi::trace::{
     AreaKind, AreaOp, DiskOp, FaultClass, FrameKind, FrameOp, ProcessOp, Resolution, SyscallOp, Verdict,
 };
-use faultline_machine::event::{PteChange, Trap, What};
-use faultline_machine::hart::Privilege;
 
-use crate::state::Processes;
+use crate::event::{PteChange, Trap, What};
+use crate::hart::Privilege;
+use crate::narrate::state::Processes;
 
 /// A sentence, a second one with the details, and the things that it names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,8 +6,7 @@ use faultline_abi::PhysAddr;
 use faultline_abi::sv39::PteFlags;
 use faultline_abi::trace::FrameKind;
 
-use super::{Frame, View};
-use crate::snapshot::Mapped;
+use super::{Frame, Mapped, View};
 
 /// A frame about which the kernel's events and the page tables disagree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +62,7 @@ fn last_event(frame: Option<&Frame>) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{frame, numbered, process, root};
+    use crate::narrate::testing::{frame, numbered, process, root};
     use faultline_abi::sv39::Pte;
     use faultline_abi::trace::{FrameOp, ProcessOp};
     use faultline_abi::{Ppn, VirtAddr};

@@ -5,15 +5,16 @@ use std::borrow::Cow;
 use faultline_abi::sv39::{Access, Check, Pte, WalkStep};
 use faultline_abi::trace::{AreaKind, AreaOp, FaultClass, FrameKind, FrameOp, ProcessOp, Resolution};
 use faultline_abi::{PhysAddr, VirtAddr};
-use faultline_machine::event::{Event, PteChange, Trap, What};
-use faultline_machine::hart::Privilege;
+
+use crate::event::{Event, PteChange, Trap, What};
+use crate::hart::Privilege;
 
 /// The root table of pid n.
-pub(crate) fn root(pid: u32) -> PhysAddr {
+pub fn root(pid: u32) -> PhysAddr {
     PhysAddr::new(0x8700_0000 + u64::from(pid) * 4096)
 }
 
-pub(crate) fn numbered(events: impl IntoIterator<Item = What>) -> Vec<Event> {
+pub fn numbered(events: impl IntoIterator<Item = What>) -> Vec<Event> {
     let number = |(n, what): (usize, What)| Event {
         n: n as u64,
         instret: n as u64 * 10,
@@ -26,21 +27,21 @@ pub(crate) fn numbered(events: impl IntoIterator<Item = What>) -> Vec<Event> {
     events.into_iter().enumerate().map(number).collect()
 }
 
-pub(crate) fn process(op: ProcessOp, pid: u32, other: u64, name: &str) -> What {
+pub fn process(op: ProcessOp, pid: u32, other: u64, name: &str) -> What {
     What::Process { op, pid, other, root: root(pid), name: name.into() }
 }
 
-pub(crate) fn area(op: AreaOp, start: u64, end: u64, kind: AreaKind) -> What {
+pub fn area(op: AreaOp, start: u64, end: u64, kind: AreaKind) -> What {
     let (start, end) = (VirtAddr::new(start), VirtAddr::new(end));
     What::Area { op, pid: 1, start, end, area: kind, prot: 3 }
 }
 
-pub(crate) fn frame(op: FrameOp, address: u64, owner: u32, refs: u32, usage: FrameKind) -> What {
+pub fn frame(op: FrameOp, address: u64, owner: u32, refs: u32, usage: FrameKind) -> What {
     What::Frame { op, frame: PhysAddr::new(address), owner, refs, usage }
 }
 
 /// A page fault of pid 1, whose walk ends at level 0.
-pub(crate) fn page_fault(scause: u64, stval: u64, sepc: u64) -> What {
+pub fn page_fault(scause: u64, stval: u64, sepc: u64) -> What {
     let at = |level: u32| PhysAddr::new(root(1).get() + u64::from(2 - level) * 4096);
     let index = |level: u32| VirtAddr::new(stval).vpn(level) as u64 * 8;
     let pointer = |level: u32| Pte::from_raw((at(level - 1).get() >> 2) | 1);
@@ -58,19 +59,19 @@ pub(crate) fn page_fault(scause: u64, stval: u64, sepc: u64) -> What {
     })
 }
 
-pub(crate) fn fault(va: u64, class: FaultClass) -> What {
+pub fn fault(va: u64, class: FaultClass) -> What {
     What::Fault { pid: 1, va: VirtAddr::new(va), access: Access::Store, class, area: Some(AreaKind::Heap) }
 }
 
-pub(crate) fn resolved(va: u64, how: Resolution) -> What {
+pub fn resolved(va: u64, how: Resolution) -> What {
     What::Resolved { pid: 1, va: VirtAddr::new(va), how, frame: PhysAddr::new(0), pte: Pte::INVALID }
 }
 
-pub(crate) fn returned(target: u64) -> What {
+pub fn returned(target: u64) -> What {
     What::Return { to: Privilege::User, target: VirtAddr::new(target) }
 }
 
-pub(crate) fn pte(va: u64, new: u64) -> PteChange {
+pub fn pte(va: u64, new: u64) -> PteChange {
     PteChange {
         va: Some(VirtAddr::new(va)),
         level: 0,
@@ -81,6 +82,6 @@ pub(crate) fn pte(va: u64, new: u64) -> PteChange {
     }
 }
 
-pub(crate) fn ad(va: u64) -> What {
+pub fn ad(va: u64) -> What {
     What::Ad(pte(va, 0xd7))
 }

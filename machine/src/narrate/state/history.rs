@@ -1,9 +1,8 @@
 //! All events that are known, and the view at any of them.
 
-use faultline_machine::event::{Event, What};
-
 use super::View;
-use crate::episode::{Episode, episodes};
+use crate::event::{Event, What};
+use crate::narrate::episode::{Episode, episodes};
 
 /// Events between two kept views.
 const STRIDE: usize = 256;
@@ -73,7 +72,7 @@ fn answers(events: &[Event], episode: &Episode, n: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{frame, numbered};
+    use crate::narrate::testing::{frame, numbered};
     use faultline_abi::trace::{FrameKind, FrameOp};
 
     fn many(count: u64) -> Vec<Event> {
