@@ -4,6 +4,7 @@ use faultline_abi::PhysAddr;
 use faultline_abi::board::{BOOT_ROM, DRAM_BASE};
 use faultline_abi::scenario::limits;
 
+use crate::device::disk_faults::DiskFaults;
 use crate::device::virtio::Transport;
 use crate::device::{Board, Disk};
 use crate::device_tree::{self, Description};
@@ -30,6 +31,8 @@ pub struct MachineConfig {
     pub bootargs: String,
     /// The disk in the first virtio slot.
     pub disk: Option<Vec<u8>>,
+    /// What goes wrong with it.
+    pub disk_faults: DiskFaults,
     /// The register layout of the virtio slots.
     pub virtio: Transport,
     /// A first stage that runs before the program, in M-mode, and starts it.
@@ -44,6 +47,7 @@ impl Default for MachineConfig {
             harts: 1,
             bootargs: String::new(),
             disk: None,
+            disk_faults: DiskFaults::default(),
             virtio: Transport::Modern,
             firmware: None,
         }
@@ -64,7 +68,8 @@ impl Machine {
         let tree_at = images.place_tree(memory, tree.len() as u64)?;
         let mut ram = Ram::new(usize::try_from(memory).map_err(|_| too_much(&config))?);
         images.load(&mut ram, tree_at, &tree)?;
-        let board = Board::new(config.harts, config.disk.map(Disk::new)).with_transport(config.virtio);
+        let board = Board::with_faults(config.harts, config.disk.map(Disk::new), config.disk_faults);
+        let board = board.with_transport(config.virtio);
         let mut machine = Self::from_parts(ram, board, BOOT_ROM.base);
         if let Some(tohost) = program.tohost {
             machine.watch_tohost(tohost);

@@ -234,6 +234,47 @@ fn bad_usage_is_one_line_too() {
     }
 }
 
+#[test]
+fn the_disk_comes_out_as_the_run_left_it() {
+    let folder = Folder::new("disk-out");
+    let kernel = folder.file("kernel.elf", elf(&printing("", 0)));
+    let disk = folder.file("disk.img", [7; 1000]);
+    let out = folder.0.join("out.img");
+    let output = faultline(&["boot", &kernel, "--disk", &disk, "--disk-out", out.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read(out).unwrap(), [7; 1000]);
+    let nowhere = ["boot", &kernel, "--disk", &disk, "--disk-out", "/nonexistent/out.img"];
+    assert_refused(&nowhere, "/nonexistent/out.img: No such file");
+    assert_refused(&["boot", &kernel, "--disk-out", "x"], "not provided: --disk");
+    for (number, why) in [("0", "counted from 1"), ("erase:3", "erase is no request"), ("x", "give a number")]
+    {
+        assert_refused(&["boot", &kernel, "--disk", &disk, "--disk-fail-at", number], why);
+    }
+}
+
+#[test]
+fn our_kernel_makes_no_mistake_and_its_files_reach_the_disk_unless_the_power_goes() {
+    let Some(guest) = guest() else { return };
+    let folder = Folder::new("power");
+    let (kernel, disk) = (guest.join("kernel.elf"), guest.join("disk.img"));
+    let out = folder.0.join("out.img");
+    let boot = |more: &[&str]| {
+        let paths = [&kernel, &disk, &out].map(|path| path.to_str().unwrap());
+        let mut arguments = vec!["boot", paths[0], "--disk", paths[1], "--disk-out", paths[2]];
+        arguments.extend(["--detect", "--append", "init=mmapshr"].iter().chain(more));
+        let output = faultline(&arguments);
+        (output.status.code(), std::fs::read(&out).unwrap())
+    };
+    let before = std::fs::read(&disk).unwrap();
+    let (code, after) = boot(&[]);
+    assert_eq!(code, Some(0));
+    assert!(before != after && before.len() == after.len());
+    assert!(boot(&["--disk-cut-at", "0"]) == (Some(3), before));
+    let (code, cut) = boot(&["--disk-cut-at", "1"]);
+    let changed = cut.chunks(512).zip(after.chunks(512)).filter(|(cut, after)| cut != after).count();
+    assert!(code == Some(3) && changed > 0, "the run came no further");
+}
+
 /// Runs a shipped scenario with the guest's images, where there are any.
 fn run_shipped(scenario: &str, more: &[&str]) -> Option<Output> {
     let guest = guest()?;

@@ -5,6 +5,7 @@
 
 pub mod clint;
 pub mod disk;
+pub mod disk_faults;
 pub mod finisher;
 pub mod plic;
 pub mod rtc;
@@ -16,12 +17,16 @@ use faultline_abi::{PhysAddr, board::VIRTIO_SLOTS};
 
 use self::clint::Clint;
 pub use self::disk::Disk;
+use self::disk_faults::{DiskCounts, DiskFaults};
 use self::plic::{Line, Plic};
 use self::rtc::Rtc;
 use self::uart::Uart;
 use self::virtio::{Transport, VirtioSlot};
-use crate::bus::{BusError, DeviceContext, Devices, Effect, Width, line};
+use crate::bus::{BusError, DeviceContext, Devices, Effect, ExitCode, Width, line};
 use crate::ram::{NotMemory, Ram};
+
+/// The exit code of a board that has lost its power.
+pub const POWER_LOST: ExitCode = ExitCode(255);
 
 /// Guest memory, as a device reaches it: DRAM only, by physical address.
 pub trait Memory {
@@ -89,9 +94,15 @@ impl Board {
     /// The devices of a board with this many harts and, in the first virtio slot, this disk.
     #[must_use]
     pub fn new(harts: u32, disk: Option<Disk>) -> Self {
+        Self::with_faults(harts, disk, DiskFaults::default())
+    }
+
+    /// As [`Board::new`], with a disk with which these things go wrong.
+    #[must_use]
+    pub fn with_faults(harts: u32, disk: Option<Disk>, faults: DiskFaults) -> Self {
         let mut virtio = vec![VirtioSlot::default(); VIRTIO_SLOTS as usize];
         if let Some(disk) = disk {
-            virtio[0] = VirtioSlot::with_disk(disk);
+            virtio[0] = VirtioSlot::with_disk(disk, faults);
         }
         let (clint, plic) = (Clint::new(harts), Plic::new(harts));
         Self { clint, plic, uart: Uart::default(), rtc: Rtc::default(), virtio }
@@ -110,6 +121,19 @@ impl Board {
     #[must_use]
     pub fn disk(&self) -> Option<&Disk> {
         self.virtio.first().and_then(VirtioSlot::disk)
+    }
+
+    /// What the disk in the first virtio slot has been asked for so far.
+    #[must_use]
+    pub fn disk_counts(&self) -> DiskCounts {
+        self.virtio.first().map(VirtioSlot::disk_counts).unwrap_or_default()
+    }
+
+    /// Whether the board was to lose its power at a write to the disk, and has: see
+    /// [`DiskFaults::cut_at`]. The run ends there, with [`POWER_LOST`].
+    #[must_use]
+    pub fn has_lost_power(&self) -> bool {
+        self.virtio.iter().any(VirtioSlot::has_lost_power)
     }
 
     /// How many more bytes may be typed before some are lost.
@@ -183,7 +207,8 @@ impl Devices for Board {
             Place::Virtio(slot, offset) => {
                 self.virtio[slot].store(offset, width, value, cx.ram);
                 self.update_virtio_line(slot);
-                Ok(Effect::None)
+                let off = self.virtio[slot].has_lost_power();
+                Ok(if off { Effect::PowerOff(POWER_LOST) } else { Effect::None })
             }
         }
     }
@@ -246,7 +271,6 @@ fn virtio_place(address: u64) -> Option<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bus::ExitCode;
 
     fn store(devices: &mut Board, address: u64, width: Width, value: u64) -> Result<Effect, BusError> {
         let mut ram = Ram::new(0);

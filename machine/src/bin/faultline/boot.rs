@@ -15,7 +15,7 @@ use faultline_machine::recorder::Events;
 use faultline_machine::statistics::Statistics;
 
 use crate::BootArguments;
-use crate::failure::{Failure, cut_off, guest};
+use crate::failure::{Failure, cut_off, guest, with_warnings};
 use crate::files;
 use crate::output::{Digesting, Output};
 use crate::summary::{Summary, run_counted};
@@ -61,31 +61,45 @@ impl Line {
         }
     }
 
-    fn finish(self) -> Result<(), Failure> {
+    /// Ends it; how many warnings were told.
+    fn finish(self) -> Result<u64, Failure> {
         match self {
-            Self::Console(_) => Ok(()),
-            Self::Events(watched) => watched.0.finish().map(drop),
+            Self::Console(_) => Ok(0),
+            Self::Events(watched) => Ok(watched.0.finish()?.warnings),
         }
+    }
+
+    fn new(arguments: &BootArguments) -> Result<Self, Failure> {
+        let events = arguments.events.as_deref();
+        if events.is_none() && !arguments.detect {
+            return Ok(Self::Console(ConsoleOnly));
+        }
+        let output = Output::new(events, None, Digesting::Off)?;
+        let output = if arguments.detect { output.telling_warnings() } else { output };
+        Ok(Self::Events(Box::new((output, Detectors::default()))))
     }
 }
 
 /// `faultline boot`.
 pub(crate) fn boot(arguments: &BootArguments) -> Result<ExitCode, Failure> {
     let mut driver = prepare(arguments)?;
-    let mut line = match &arguments.events {
-        None => Line::Console(ConsoleOnly),
-        Some(path) => {
-            Line::Events(Box::new((Output::new(Some(path), None, Digesting::Off)?, Detectors::default())))
-        }
-    };
+    let mut line = Line::new(arguments)?;
     let mut keyboard = Keyboard::open();
     let mut summary = Summary::new(arguments.stats.into(), arguments.tlb.and_then(|tlb| tlb.0));
     let limit = arguments.max_instructions.unwrap_or(u64::MAX);
     let code = drive(&mut driver, limit, &mut line, &mut keyboard, &mut summary);
     drop(keyboard);
-    line.finish()?;
+    let warnings = line.finish()?;
     summary.print(driver.machine());
-    Ok(code)
+    save_disk(&driver, arguments)?;
+    Ok(with_warnings(code, warnings))
+}
+
+/// Writes the disk to the file that was asked for.
+fn save_disk(driver: &Driver, arguments: &BootArguments) -> Result<(), Failure> {
+    let disk = driver.machine().devices().disk();
+    let (Some(path), Some(disk)) = (&arguments.disk_options.disk_out, disk) else { return Ok(()) };
+    std::fs::write(path, disk.contents()).map_err(|error| Failure::file(path, error))
 }
 
 fn prepare(arguments: &BootArguments) -> Result<Driver, Failure> {
@@ -95,7 +109,16 @@ fn prepare(arguments: &BootArguments) -> Result<Driver, Failure> {
     let disk = arguments.disk.as_deref().map(files::image).transpose()?;
     let (memory_mib, bootargs) = (arguments.memory, arguments.append.clone());
     let virtio = arguments.virtio.into();
-    let config = MachineConfig { memory_mib, bootargs, disk, virtio, firmware, ..MachineConfig::default() };
+    let disk_faults = arguments.disk_options.faults();
+    let config = MachineConfig {
+        memory_mib,
+        bootargs,
+        disk,
+        disk_faults,
+        virtio,
+        firmware,
+        ..MachineConfig::default()
+    };
     let machine = Machine::new(config, &program).map_err(|error| Failure::file(&arguments.kernel, error))?;
     Ok(Driver::new(machine, &[]))
 }
@@ -127,6 +150,9 @@ fn drive(
         patience = match summary.timed(|statistics| line.run(driver, slice_end, statistics)) {
             RunEnd::Budget => Duration::ZERO,
             RunEnd::WaitingForInput => PATIENCE,
+            RunEnd::Exited(_) if driver.machine().devices().has_lost_power() => {
+                return cut_off("the disk lost its power (--disk-cut-at)");
+            }
             RunEnd::Exited(code) => return guest(code),
             RunEnd::Stopped => return ExitCode::SUCCESS,
         };

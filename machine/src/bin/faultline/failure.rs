@@ -9,6 +9,8 @@ use faultline_machine::bus::ExitCode as GuestCode;
 const BAD_INPUT: u8 = 2;
 /// The run was cut off.
 const CUT_OFF: u8 = 3;
+/// The guest ended well, but its kernel made a mistake.
+const MISTAKES: u8 = 4;
 
 /// Something the user has to put right.
 #[derive(Debug)]
@@ -37,6 +39,14 @@ impl Failure {
 pub(crate) fn cut_off(why: impl Display) -> ExitCode {
     eprintln!("faultline: {why}");
     ExitCode::from(CUT_OFF)
+}
+
+/// The exit code of a run that ended with `code` and in which `warnings` mistakes were found.
+pub(crate) fn with_warnings(code: ExitCode, warnings: u64) -> ExitCode {
+    if warnings == 0 || code != ExitCode::SUCCESS {
+        return code;
+    }
+    ExitCode::from(MISTAKES)
 }
 
 /// The guest's exit code as the host's. Codes that a host cannot carry become 255, never success.

@@ -1,8 +1,9 @@
 //! The command `faultline`: scenarios and kernels, headless.
 //!
 //! Exit codes: the guest's own; 2 for bad usage or bad input, with one line on stderr that says what
-//! is wrong and where; 3 when the run was cut off (its instructions ran out, or it waits for input
-//! that will not come).
+//! is wrong and where; 3 when the run was cut off (its instructions ran out, it waits for input that
+//! will not come, or its disk was to lose the power); 4 when `--detect` found a mistake of a kernel
+//! that ended well.
 
 mod boot;
 mod failure;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use faultline_abi::board::DRAM_MIB_DEFAULT;
+use faultline_machine::device::disk_faults::{DiskFaults, Failing};
 use faultline_machine::device::virtio::Transport;
 use faultline_machine::event::Selector;
 use faultline_machine::scenario::parse_count;
@@ -89,6 +91,8 @@ struct BootArguments {
     /// A disk for the first virtio slot. The file itself is never written.
     #[arg(long, value_name = "IMG")]
     disk: Option<PathBuf>,
+    #[command(flatten)]
+    disk_options: DiskOptions,
     /// The register layout of the virtio slots: legacy is version 1, for drivers from before virtio 1.0.
     #[arg(long, value_name = "legacy|modern", default_value = "modern")]
     virtio: Virtio,
@@ -101,6 +105,10 @@ struct BootArguments {
     /// Write every event as a line of JSON; `-` is stdout, and moves the console to stderr.
     #[arg(long, value_name = "FILE|-")]
     events: Option<PathBuf>,
+    /// Look for mistakes of the kernel with page tables, and say each on stderr; where there is one, a
+    /// run that ended well ends with exit code 4.
+    #[arg(long)]
+    detect: bool,
     /// Cut the run off after so many instructions and traps.
     #[arg(long, value_name = "N", value_parser = count)]
     max_instructions: Option<u64>,
@@ -111,6 +119,65 @@ struct BootArguments {
     /// which it implies; the run takes many times longer.
     #[arg(long, value_name = "SHAPE|off", value_parser = tlb)]
     tlb: Option<Tlb>,
+}
+
+/// Where the disk goes at the end of a run, and what goes wrong with it before.
+#[derive(Args, Debug)]
+struct DiskOptions {
+    /// Write the disk as it is at the end to this file, however the run ended.
+    #[arg(long, value_name = "IMG", requires = "disk")]
+    disk_out: Option<PathBuf>,
+    /// The N-th write to the disk (or the N-th read) fails with an I/O error.
+    #[arg(long, value_name = "[read:]N", value_parser = request, requires = "disk")]
+    disk_fail_at: Option<Request>,
+    /// Every N-th write to the disk (or every N-th read) fails with an I/O error.
+    #[arg(long, value_name = "[read:]N", value_parser = request, requires = "disk")]
+    disk_fail_every: Option<Request>,
+    /// The power goes when N sectors have been written, and the run ends.
+    #[arg(long, value_name = "N", value_parser = count, requires = "disk")]
+    disk_cut_at: Option<u64>,
+}
+
+impl DiskOptions {
+    fn faults(&self) -> DiskFaults {
+        let mut faults = DiskFaults { cut_at: self.disk_cut_at, ..DiskFaults::default() };
+        let at = self.disk_fail_at.map(|request| (request, Failing::At(request.number())));
+        let every = self.disk_fail_every.map(|request| (request, Failing::Every(request.number())));
+        for (request, failing) in at.into_iter().chain(every) {
+            match request {
+                Request::Read(_) => faults.reads = failing,
+                Request::Write(_) => faults.writes = failing,
+            }
+        }
+        faults
+    }
+}
+
+/// A request to the disk by its number, from 1.
+#[derive(Clone, Copy, Debug)]
+enum Request {
+    Read(u64),
+    Write(u64),
+}
+
+impl Request {
+    const fn number(self) -> u64 {
+        match self {
+            Self::Read(number) | Self::Write(number) => number,
+        }
+    }
+}
+
+/// `7` or `write:7`, and `read:7`.
+fn request(text: &str) -> Result<Request, String> {
+    let (kind, number) = text.split_once(':').unwrap_or(("write", text));
+    let number = count(number)?;
+    match kind {
+        _ if number == 0 => Err("requests are counted from 1".into()),
+        "read" => Ok(Request::Read(number)),
+        "write" => Ok(Request::Write(number)),
+        _ => Err(format!("{kind} is no request; give read:{number} or write:{number}")),
+    }
 }
 
 /// What `--virtio` says.

@@ -27,6 +27,7 @@ pub(crate) struct Output {
     digests: Option<(Exact, Semantic)>,
     count: u64,
     page_faults: u64,
+    warnings: Option<u64>,
     until: Option<Selector>,
     found: bool,
     failed: Option<io::Error>,
@@ -64,6 +65,8 @@ pub(crate) struct Totals {
     pub(crate) digests: Option<(String, Semantic)>,
     /// Whether what `--until` names happened.
     pub(crate) found: bool,
+    /// Warnings that were told.
+    pub(crate) warnings: u64,
 }
 
 impl Output {
@@ -81,6 +84,7 @@ impl Output {
             digests: (digesting == Digesting::On).then(Default::default),
             count: 0,
             page_faults: 0,
+            warnings: None,
             until,
             found: false,
             failed: None,
@@ -95,9 +99,22 @@ impl Output {
             digests: Some(Default::default()),
             count: 0,
             page_faults: 0,
+            warnings: None,
             until: None,
             found: false,
             failed: None,
+        }
+    }
+
+    /// The same output, which also tells each warning on stderr.
+    pub(crate) fn telling_warnings(self) -> Self {
+        Self { warnings: Some(0), ..self }
+    }
+
+    fn tell(&mut self, what: &What) {
+        if let (What::Warning(warning), Some(count)) = (what, &mut self.warnings) {
+            *count += 1;
+            eprintln!("faultline: warning: {}", warning.text);
         }
     }
 
@@ -123,6 +140,7 @@ impl Output {
             page_faults: self.page_faults,
             digests: self.digests.map(|(exact, semantic)| (exact.finish(), semantic)),
             found: self.found,
+            warnings: self.warnings.unwrap_or(0),
         })
     }
 
@@ -150,6 +168,7 @@ impl Sink for Output {
     fn event(&mut self, cx: &Context, what: What) {
         self.page_faults += u64::from(what.page_fault().is_some());
         self.found |= self.until.is_some_and(|selector| selector.matches(&what));
+        self.tell(&what);
         let event = Event::new(self.count, cx, what);
         self.count += 1;
         self.print(&event);

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use faultline_machine::device::disk_faults::DiskCounts;
 use faultline_machine::drive::Driver;
 use faultline_machine::machine::{Machine, RunEnd};
 use faultline_machine::observer::Observer;
@@ -63,13 +64,20 @@ impl Summary {
     /// Prints the table, if it is wanted.
     pub(crate) fn print(&self, machine: &Machine) {
         if self.wanted == Wanted::Yes {
-            eprint!("{}", table(&self.statistics, machine.instret(), self.running, peak_memory_kib()));
+            let disk = machine.devices().disk_counts();
+            eprint!("{}", table(&self.statistics, machine.instret(), disk, self.running, peak_memory_kib()));
         }
     }
 }
 
 /// The table, a line for each thing that was counted.
-fn table(statistics: &Statistics, instructions: u64, running: Duration, memory_kib: Option<u64>) -> String {
+fn table(
+    statistics: &Statistics,
+    instructions: u64,
+    disk: DiskCounts,
+    running: Duration,
+    memory_kib: Option<u64>,
+) -> String {
     let mut rows = vec![
         ("instructions".to_owned(), instructions.to_string()),
         ("seconds".to_owned(), format!("{:.3}", running.as_secs_f64())),
@@ -87,6 +95,9 @@ fn table(statistics: &Statistics, instructions: u64, running: Duration, memory_k
         ("sfence.vma", statistics.fences),
         ("tracepoints", statistics.tracepoints),
         ("events", statistics.events()),
+        ("disk reads", disk.reads),
+        ("disk writes", disk.writes),
+        ("sectors written", disk.sectors_written),
     ] {
         rows.push((name.to_owned(), count.to_string()));
     }
@@ -132,7 +143,8 @@ mod tests {
 
     #[test]
     fn the_table_has_a_line_for_each_count() {
-        let text = table(&Statistics::default(), 3_000_000, Duration::from_millis(500), Some(2049));
+        let disk = DiskCounts { sectors_written: 7, ..DiskCounts::default() };
+        let text = table(&Statistics::default(), 3_000_000, disk, Duration::from_millis(500), Some(2049));
         let value = |name: &str| {
             let line = text.lines().find(|line| line.contains(&format!(" {name} "))).unwrap();
             line.rsplit("  ").next().unwrap().trim().to_owned()
@@ -141,6 +153,7 @@ mod tests {
         assert_eq!(value("seconds"), "0.500");
         assert_eq!(value("peak memory"), "3 MiB");
         assert_eq!(value("events"), "0");
+        assert_eq!(value("sectors written"), "7");
         assert_eq!(rate(5, Duration::ZERO), "5000000000");
     }
 }

@@ -4,6 +4,7 @@
 use super::queue::{Broken, Chain, Segment};
 use crate::bus::Width;
 use crate::device::disk::SECTOR_BYTES;
+use crate::device::disk_faults::{DiskFaults, Record, Verdict};
 use crate::device::{Disk, Memory};
 use crate::ram::NotMemory;
 
@@ -46,6 +47,7 @@ mod feature {
 #[derive(Clone, Debug)]
 pub(super) struct Block {
     disk: Disk,
+    record: Record,
 }
 
 /// How a request ended.
@@ -62,8 +64,12 @@ impl Outcome {
 }
 
 impl Block {
-    pub(super) const fn new(disk: Disk) -> Self {
-        Self { disk }
+    pub(super) const fn new(disk: Disk, faults: DiskFaults) -> Self {
+        Self { disk, record: Record::new(faults) }
+    }
+
+    pub(super) const fn record(&self) -> &Record {
+        &self.record
     }
 
     pub(super) const fn disk(&self) -> &Disk {
@@ -116,9 +122,14 @@ impl Block {
         Ok(outcome.written + 1)
     }
 
-    fn read(&self, sector: u64, into: &[Segment], memory: &mut impl Memory) -> Result<Outcome, NotMemory> {
+    fn read(
+        &mut self,
+        sector: u64,
+        into: &[Segment],
+        memory: &mut impl Memory,
+    ) -> Result<Outcome, NotMemory> {
         let Some(mut bytes) = buffer(into) else { return Ok(Outcome::status(STATUS_IO_ERROR)) };
-        if self.disk.read(sector, &mut bytes).is_err() {
+        if self.record.read() != Verdict::Done || self.disk.read(sector, &mut bytes).is_err() {
             return Ok(Outcome::status(STATUS_IO_ERROR));
         }
         scatter(&bytes, into, memory)?;
@@ -128,8 +139,19 @@ impl Block {
     fn write(&mut self, sector: u64, from: &[Segment], memory: &impl Memory) -> Result<Outcome, NotMemory> {
         let Some(mut bytes) = buffer(from) else { return Ok(Outcome::status(STATUS_IO_ERROR)) };
         gather(&mut bytes, from, memory)?;
-        let written = self.disk.write(sector, &bytes);
-        Ok(Outcome::status(if written.is_ok() { STATUS_OK } else { STATUS_IO_ERROR }))
+        Ok(Outcome::status(self.store(sector, &bytes)))
+    }
+
+    /// Writes `bytes`, whole sectors, as far as the disk's faults let it; the status.
+    fn store(&mut self, sector: u64, bytes: &[u8]) -> u8 {
+        let (length, answer) = match self.record.write(bytes.len() as u64 / SECTOR_BYTES) {
+            Verdict::Done => (bytes.len(), STATUS_OK),
+            Verdict::Fails => return STATUS_IO_ERROR,
+            Verdict::CutAfter(sectors) => {
+                (usize::try_from(sectors * SECTOR_BYTES).unwrap_or(bytes.len()), STATUS_IO_ERROR)
+            }
+        };
+        if self.disk.write(sector, &bytes[..length]).is_ok() { answer } else { STATUS_IO_ERROR }
     }
 }
 
@@ -153,8 +175,7 @@ impl Block {
 
     fn write_zeros(&mut self, sector: u64, sectors: u32) -> u8 {
         let bytes = usize::try_from(u64::from(sectors) * SECTOR_BYTES).unwrap_or(usize::MAX);
-        let done = sectors <= ZEROED_SECTORS_MAX && self.disk.write(sector, &vec![0; bytes]).is_ok();
-        if done { STATUS_OK } else { STATUS_IO_ERROR }
+        if sectors > ZEROED_SECTORS_MAX { STATUS_IO_ERROR } else { self.store(sector, &vec![0; bytes]) }
     }
 }
 

@@ -10,6 +10,7 @@ mod queue;
 
 use self::block::Block;
 use self::queue::{Broken, Queue};
+use super::disk_faults::{DiskCounts, DiskFaults};
 use super::{Disk, Memory};
 use crate::bus::Width;
 
@@ -124,10 +125,10 @@ mod register {
 }
 
 impl VirtioSlot {
-    /// A slot with a disk in it.
+    /// A slot with a disk in it, with which these things go wrong.
     #[must_use]
-    pub fn with_disk(disk: Disk) -> Self {
-        Self { block: Some(Block::new(disk)), ..Self::default() }
+    pub fn with_disk(disk: Disk, faults: DiskFaults) -> Self {
+        Self { block: Some(Block::new(disk, faults)), ..Self::default() }
     }
 
     /// Changes the register layout, before anybody has used the slot.
@@ -139,6 +140,18 @@ impl VirtioSlot {
     #[must_use]
     pub fn disk(&self) -> Option<&Disk> {
         self.block.as_ref().map(Block::disk)
+    }
+
+    /// What the disk in this slot has been asked for so far.
+    #[must_use]
+    pub fn disk_counts(&self) -> DiskCounts {
+        self.block.as_ref().map(|block| block.record().counts()).unwrap_or_default()
+    }
+
+    /// Whether the disk in this slot was to lose its power, and has.
+    #[must_use]
+    pub fn has_lost_power(&self) -> bool {
+        self.block.as_ref().is_some_and(|block| block.record().is_off())
     }
 
     /// Whether the interrupt line is raised.

@@ -1,6 +1,7 @@
 //! The disk through its registers and rings, first well-behaved, then hostile.
 
 use super::*;
+use crate::device::disk_faults::Failing;
 use crate::ram::Ram;
 use faultline_abi::board::DRAM_BASE as BASE;
 
@@ -24,8 +25,12 @@ struct Bench {
 impl Bench {
     /// A driver that has brought the device up in the order that the specification asks for.
     fn new() -> Self {
+        Self::with_faults(DiskFaults::default())
+    }
+
+    fn with_faults(faults: DiskFaults) -> Self {
         let image = (0..16 * 512u32).map(|i| (i / 512).to_le_bytes()[0]).collect();
-        let slot = VirtioSlot::with_disk(Disk::new(image));
+        let slot = VirtioSlot::with_disk(Disk::new(image), faults);
         let mut bench = Self { slot, memory: Ram::new(1 << 16), submitted: 0 };
         bench.start();
         bench
@@ -558,4 +563,32 @@ fn a_legacy_queue_in_an_impossible_place_hurts_nobody() {
         assert_eq!(bench.get(STATUS, 1), [0]);
         assert_eq!(bench.load(register::STATUS) & 64, 0, "a legacy driver is not told");
     }
+}
+
+#[test]
+fn a_request_that_is_to_fail_fails_and_changes_nothing() {
+    let mut bench =
+        Bench::with_faults(DiskFaults { reads: Failing::At(2), writes: Failing::At(1), cut_at: None });
+    bench.put(DATA, &[9; 512]);
+    assert_eq!(bench.request(REQUEST_OUT, 3, (DATA, 512, 0)), 1);
+    assert_eq!(bench.request(REQUEST_IN, 3, (DATA, 512, WRITE)), 0);
+    assert_eq!(bench.get(DATA, 1), [3], "the disk has what it had");
+    assert_eq!(bench.request(REQUEST_IN, 4, (DATA, 512, WRITE)), 1);
+    assert_eq!(bench.get(DATA, 1), [3], "memory too");
+    assert_eq!(bench.request(REQUEST_OUT, 3, (DATA, 512, 0)), 0);
+    assert!(!bench.slot.has_lost_power());
+}
+
+#[test]
+fn when_the_power_goes_every_sector_is_old_or_new() {
+    let mut bench = Bench::with_faults(DiskFaults { cut_at: Some(3), ..DiskFaults::default() });
+    bench.put(DATA, &[9; 1024]);
+    assert_eq!(bench.request(REQUEST_OUT, 2, (DATA, 1024, 0)), 0);
+    assert!(!bench.slot.has_lost_power());
+    bench.request(REQUEST_OUT, 4, (DATA, 1024, 0));
+    assert!(bench.slot.has_lost_power());
+    let contents = bench.slot.disk().unwrap().contents();
+    let firsts: Vec<u8> = contents.chunks(512).map(|sector| sector[0]).collect();
+    assert_eq!(firsts[..7], [0, 1, 9, 9, 9, 5, 6]);
+    assert!(contents.chunks(512).all(|sector| sector.iter().all(|byte| *byte == sector[0])));
 }
