@@ -53,6 +53,8 @@ enum Command {
     Bless,
     /// Run random programs on QEMU and on Faultline and compare every trap
     Differential(commands::differential::Options),
+    /// Run the fuzz targets, or one of them, for some time
+    Fuzz(commands::fuzz::Options),
     /// Measure the machine's speed
     Bench(commands::bench::Options),
 }
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Command::Doctor => commands::doctor::run(),
         Command::Bless => commands::bless::run(),
         Command::Differential(options) => commands::differential::run(&options),
+        Command::Fuzz(options) => commands::fuzz::run(&options),
         Command::Bench(options) => commands::bench::run(&options),
     };
     match outcome {

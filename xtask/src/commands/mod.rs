@@ -5,6 +5,7 @@ pub(crate) mod bless;
 pub(crate) mod differential;
 pub(crate) mod dist;
 pub(crate) mod doctor;
+pub(crate) mod fuzz;
 pub(crate) mod guest;
 pub(crate) mod qemu;
 pub(crate) mod serve;

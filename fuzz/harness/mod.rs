@@ -1,0 +1,11 @@
+//! What the fuzz targets do with their bytes. Each harness panics where something that must hold does
+//! not; that it ends, and in how much memory, is for whoever calls it to see.
+#![allow(dead_code, reason = "each target uses its own harness")]
+
+pub(crate) mod bytes;
+pub(crate) mod decoder;
+pub(crate) mod device_tree;
+pub(crate) mod devices;
+pub(crate) mod guest;
+pub(crate) mod loader;
+pub(crate) mod virtqueue;

@@ -1,0 +1,122 @@
+//! `cargo xtask fuzz`: the fuzz targets with libFuzzer, each for some time.
+
+use std::{
+    fs,
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+
+use crate::{packages, process, ui, workspace};
+
+/// Seconds that one input may take: a hang.
+const INPUT_SECONDS: u32 = 10;
+/// MiB that a target may use, the sanitizer's own included.
+const MEMORY_MIB: u32 = 1024;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The target, a file in fuzz/targets/ [default: all, one after the other]
+    target: Option<String>,
+    /// Seconds for each target
+    #[arg(long, default_value_t = 60)]
+    seconds: u32,
+}
+
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let targets = chosen(options)?;
+    ensure_tools()?;
+    let mut failed = Vec::new();
+    for target in targets {
+        let what = format!("Fuzzing {target} for {} s", options.seconds);
+        if let Err(error) = ui::step(&what, || process::run(&mut fuzz(&target, options.seconds))) {
+            ui::error(&error);
+            failed.push(target);
+        }
+    }
+    if failed.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "Failed: {}. Mend it, and keep the input from fuzz/artifacts/ in fuzz/regressions/.",
+        failed.join(", ")
+    );
+    Ok(ExitCode::FAILURE)
+}
+
+fn chosen(options: &Options) -> Result<Vec<String>> {
+    let all = targets()?;
+    let Some(target) = &options.target else { return Ok(all) };
+    ensure!(all.contains(target), "there is no fuzz target `{target}`; there are {}", all.join(", "));
+    Ok(vec![target.clone()])
+}
+
+/// The names of all targets.
+fn targets() -> Result<Vec<String>> {
+    let folder = workspace::root().join("fuzz/targets");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))? {
+        names.extend(entry?.path().file_stem().map(|name| name.to_string_lossy().into_owned()));
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// A nightly compiler (for the sanitizer), cargo-fuzz, and a C++ compiler for libFuzzer.
+fn ensure_tools() -> Result<()> {
+    let toolchains = process::ask(Command::new("rustup").args(["toolchain", "list"])).unwrap_or_default();
+    if !toolchains.lines().any(|line| line.starts_with("nightly")) {
+        bail!("fuzzing needs a nightly compiler; run `rustup toolchain install nightly` and then this again");
+    }
+    if process::find("g++").is_none() && process::find("clang++").is_none() {
+        packages::install(&["g++"], "building libFuzzer")?;
+    }
+    if process::find("cargo-fuzz").is_none() {
+        ui::step("Installing cargo-fuzz", || {
+            process::run(Command::new("cargo").args(["install", "--quiet", "cargo-fuzz"]))
+        })?;
+    }
+    Ok(())
+}
+
+fn fuzz(target: &str, seconds: u32) -> Command {
+    let root = workspace::root();
+    let mut cargo = Command::new("cargo");
+    cargo.args(["fuzz", "run", "--fuzz-dir"]).arg(root.join("fuzz"));
+    cargo.arg("--target-dir").arg(workspace::target().join("fuzz")).arg(target);
+    // What is learned goes into the first folder; the second is only read.
+    let corpus = workspace::target().join("fuzz-corpus").join(target);
+    let regressions = root.join("fuzz/regressions").join(target);
+    // They exist, or libFuzzer stops.
+    let _ = fs::create_dir_all(&corpus);
+    cargo.arg(&corpus).args(regressions.is_dir().then_some(regressions));
+    cargo.arg("--").arg(format!("-max_total_time={seconds}"));
+    cargo.arg(format!("-timeout={INPUT_SECONDS}")).arg(format!("-rss_limit_mb={MEMORY_MIB}"));
+    // A crate of the workspace, for cargo-fuzz to stand in: the root is none.
+    cargo.current_dir(root.join("machine")).env("RUSTUP_TOOLCHAIN", "nightly");
+    cargo
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_is_a_program_of_the_fuzz_crate_and_has_a_harness() {
+        let manifest = fs::read_to_string(workspace::root().join("fuzz/Cargo.toml")).unwrap();
+        let names = targets().unwrap();
+        assert!(names.len() >= 6);
+        for name in names {
+            assert!(manifest.contains(&format!("path = \"targets/{name}.rs\"")), "{name}");
+            assert!(workspace::root().join(format!("fuzz/harness/{name}.rs")).is_file(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_target_that_does_not_exist_is_named_with_those_that_do() {
+        let options = Options { target: Some("nothing".into()), seconds: 1 };
+        let error = chosen(&options).unwrap_err().to_string();
+        assert!(error.contains("`nothing`") && error.contains("decoder"), "{error}");
+    }
+}
