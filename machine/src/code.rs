@@ -206,7 +206,7 @@ pub(crate) fn prepare(insn: Insn, offset: usize) -> Insn {
     // AUIPC's immediate are zero, so this cannot overflow.
     let imm = if relative { insn.imm.wrapping_add(i32::from(page_offset(offset))) } else { insn.imm };
     let computes = matches!(insn.op.format(), Format::Upper | Format::Immediate | Format::Register)
-        || matches!(insn.op.format(), Format::Shift | Format::ShiftWord);
+        || matches!(insn.op.format(), Format::Shift | Format::ShiftWord | Format::Unary);
     if computes && insn.rd == SINK && insn.op != Op::Tracepoint {
         Insn::plain(Op::Nop)
     } else {

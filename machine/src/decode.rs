@@ -76,7 +76,7 @@ fn operands(encoding: Encoding, word: u32) -> Insn {
         Format::FloatUnary | Format::FloatToInteger | Format::FloatFromInteger => {
             Insn { rd, rs1, imm: rounding(word), ..insn }
         }
-        Format::FloatToBits | Format::FloatFromBits => Insn { rd, rs1, ..insn },
+        Format::FloatToBits | Format::FloatFromBits | Format::Unary => Insn { rd, rs1, ..insn },
         Format::Atomic | Format::LoadReserved => {
             Insn { rd, rs1, rs2, imm: signed(word >> 25 & 0b11), ..insn }
         }

@@ -33,7 +33,7 @@ pub fn encode(insn: Insn) -> u32 {
         Format::Register | Format::FloatRegister | Format::FloatCompare | Format::FenceVma => rd | rs1 | rs2,
         Format::FloatFused | Format::FloatRounded => rd | rs1 | rs2 | (imm & 7) << 12 | imm >> 3 << 27,
         Format::FloatUnary | Format::FloatToInteger | Format::FloatFromInteger => rd | rs1 | imm << 12,
-        Format::FloatToBits | Format::FloatFromBits => rd | rs1,
+        Format::FloatToBits | Format::FloatFromBits | Format::Unary => rd | rs1,
         Format::Atomic | Format::LoadReserved => rd | rs1 | rs2 | imm << 25,
         Format::Fence => imm << 20,
         Format::FenceI | Format::Fixed => 0,

@@ -28,6 +28,8 @@ pub enum Format {
     ShiftWord,
     /// `rd, rs1, rs2`
     Register,
+    /// `rd, rs1`
+    Unary,
     /// `rd, rs2, (rs1)`, with aq and rl.
     Atomic,
     /// `rd, (rs1)`, with aq and rl.
@@ -60,7 +62,7 @@ pub enum Format {
     CsrImmediate,
     /// `pred, succ`
     Fence,
-    /// `rs1, rs2`: SFENCE.VMA.
+    /// `rs1, rs2`: SFENCE.VMA and SINVAL.VMA.
     FenceVma,
     /// No operands; only the low fifteen bits count: FENCE.I.
     FenceI,
@@ -109,7 +111,7 @@ impl Format {
             Self::FloatFused => 0x0600_007f,
             Self::FloatRounded => 0xfe00_007f,
             Self::FloatUnary | Self::FloatToInteger | Self::FloatFromInteger => 0xfff0_007f,
-            Self::FloatToBits | Self::FloatFromBits => 0xfff0_707f,
+            Self::FloatToBits | Self::FloatFromBits | Self::Unary => 0xfff0_707f,
             Self::Atomic => 0xf800_707f,
             Self::LoadReserved => 0xf9f0_707f,
             Self::FenceVma => 0xfe00_7fff,
@@ -200,6 +202,18 @@ instructions! {
     Srai "srai" Shift 0x4000_5013
     Ori "ori" Immediate 0x0000_6013
     Andi "andi" Immediate 0x0000_7013
+    Bseti "bseti" Shift 0x2800_1013
+    Bclri "bclri" Shift 0x4800_1013
+    Binvi "binvi" Shift 0x6800_1013
+    Bexti "bexti" Shift 0x4800_5013
+    Rori "rori" Shift 0x6000_5013
+    Clz "clz" Unary 0x6000_1013
+    Ctz "ctz" Unary 0x6010_1013
+    Cpop "cpop" Unary 0x6020_1013
+    SextB "sext.b" Unary 0x6040_1013
+    SextH "sext.h" Unary 0x6050_1013
+    OrcB "orc.b" Unary 0x2870_5013
+    Rev8 "rev8" Unary 0x6b80_5013
 
     Auipc "auipc" Upper 0x0000_0017
 
@@ -207,6 +221,11 @@ instructions! {
     Slliw "slliw" ShiftWord 0x0000_101b
     Srliw "srliw" ShiftWord 0x0000_501b
     Sraiw "sraiw" ShiftWord 0x4000_501b
+    SlliUw "slli.uw" Shift 0x0800_101b
+    Roriw "roriw" ShiftWord 0x6000_501b
+    Clzw "clzw" Unary 0x6000_101b
+    Ctzw "ctzw" Unary 0x6010_101b
+    Cpopw "cpopw" Unary 0x6020_101b
 
     Sb "sb" Store 0x0000_0023
     Sh "sh" Store 0x0000_1023
@@ -257,6 +276,22 @@ instructions! {
     Divu "divu" Register 0x0200_5033
     Rem "rem" Register 0x0200_6033
     Remu "remu" Register 0x0200_7033
+    Sh1add "sh1add" Register 0x2000_2033
+    Sh2add "sh2add" Register 0x2000_4033
+    Sh3add "sh3add" Register 0x2000_6033
+    Andn "andn" Register 0x4000_7033
+    Orn "orn" Register 0x4000_6033
+    Xnor "xnor" Register 0x4000_4033
+    Min "min" Register 0x0a00_4033
+    Minu "minu" Register 0x0a00_5033
+    Max "max" Register 0x0a00_6033
+    Maxu "maxu" Register 0x0a00_7033
+    Rol "rol" Register 0x6000_1033
+    Ror "ror" Register 0x6000_5033
+    Bset "bset" Register 0x2800_1033
+    Bclr "bclr" Register 0x4800_1033
+    Binv "binv" Register 0x6800_1033
+    Bext "bext" Register 0x4800_5033
 
     Lui "lui" Upper 0x0000_0037
 
@@ -270,6 +305,13 @@ instructions! {
     Divuw "divuw" Register 0x0200_503b
     Remw "remw" Register 0x0200_603b
     Remuw "remuw" Register 0x0200_703b
+    AddUw "add.uw" Register 0x0800_003b
+    Sh1addUw "sh1add.uw" Register 0x2000_203b
+    Sh2addUw "sh2add.uw" Register 0x2000_403b
+    Sh3addUw "sh3add.uw" Register 0x2000_603b
+    Rolw "rolw" Register 0x6000_103b
+    Rorw "rorw" Register 0x6000_503b
+    ZextH "zext.h" Unary 0x0800_403b
 
     FmaddS "fmadd.s" FloatFused 0x0000_0043
     FmaddD "fmadd.d" FloatFused 0x0200_0043
@@ -350,6 +392,9 @@ instructions! {
     Sret "sret" Fixed 0x1020_0073
     Wfi "wfi" Fixed 0x1050_0073
     SfenceVma "sfence.vma" FenceVma 0x1200_0073
+    SinvalVma "sinval.vma" FenceVma 0x1600_0073
+    SfenceWInval "sfence.w.inval" Fixed 0x1800_0073
+    SfenceInvalIr "sfence.inval.ir" Fixed 0x1810_0073
     Mret "mret" Fixed 0x3020_0073
     Csrrw "csrrw" Csr 0x0000_1073
     Csrrs "csrrs" Csr 0x0000_2073

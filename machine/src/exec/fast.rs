@@ -12,7 +12,7 @@
     reason = "two's complement arithmetic on registers is what this file is about"
 )]
 
-use super::arithmetic as alu;
+use super::{arithmetic as alu, bits};
 use crate::{
     code::{Block, CodeCache, Page, Place},
     insn::{Insn, Op},
@@ -207,6 +207,11 @@ impl Fast<'_> {
                 x[$insn.rd] = $f(x[$insn.rs1], x[$insn.rs2])
             };
         }
+        macro_rules! unary {
+            ($insn:ident, $f:expr) => {
+                x[$insn.rd] = $f(x[$insn.rs1])
+            };
+        }
 
         for (at, insn) in insns.iter().enumerate() {
             match insn.op {
@@ -282,6 +287,47 @@ impl Fast<'_> {
                 Op::Divuw => register!(insn, alu::divuw),
                 Op::Remw => register!(insn, alu::remw),
                 Op::Remuw => register!(insn, alu::remuw),
+
+                Op::AddUw => register!(insn, bits::add_uw),
+                Op::Sh1add => register!(insn, bits::shift_add::<1>),
+                Op::Sh2add => register!(insn, bits::shift_add::<2>),
+                Op::Sh3add => register!(insn, bits::shift_add::<3>),
+                Op::Sh1addUw => register!(insn, bits::shift_add_uw::<1>),
+                Op::Sh2addUw => register!(insn, bits::shift_add_uw::<2>),
+                Op::Sh3addUw => register!(insn, bits::shift_add_uw::<3>),
+                Op::SlliUw => immediate!(insn, bits::slli_uw),
+                Op::Andn => register!(insn, |a: u64, b: u64| a & !b),
+                Op::Orn => register!(insn, |a: u64, b: u64| a | !b),
+                Op::Xnor => register!(insn, |a: u64, b: u64| !(a ^ b)),
+                Op::Min => register!(insn, bits::min),
+                Op::Minu => register!(insn, bits::minu),
+                Op::Max => register!(insn, bits::max),
+                Op::Maxu => register!(insn, bits::maxu),
+                Op::Rol => register!(insn, bits::rol),
+                Op::Ror => register!(insn, bits::ror),
+                Op::Rolw => register!(insn, bits::rolw),
+                Op::Rorw => register!(insn, bits::rorw),
+                Op::Rori => immediate!(insn, bits::ror),
+                Op::Roriw => immediate!(insn, bits::rorw),
+                Op::Clz => unary!(insn, bits::clz),
+                Op::Ctz => unary!(insn, bits::ctz),
+                Op::Cpop => unary!(insn, bits::cpop),
+                Op::Clzw => unary!(insn, bits::clzw),
+                Op::Ctzw => unary!(insn, bits::ctzw),
+                Op::Cpopw => unary!(insn, bits::cpopw),
+                Op::SextB => unary!(insn, bits::sext_b),
+                Op::SextH => unary!(insn, bits::sext_h),
+                Op::ZextH => unary!(insn, bits::zext_h),
+                Op::OrcB => unary!(insn, bits::orc_b),
+                Op::Rev8 => unary!(insn, u64::swap_bytes),
+                Op::Bset => register!(insn, bits::bset),
+                Op::Bclr => register!(insn, bits::bclr),
+                Op::Binv => register!(insn, bits::binv),
+                Op::Bext => register!(insn, bits::bext),
+                Op::Bseti => immediate!(insn, bits::bset),
+                Op::Bclri => immediate!(insn, bits::bclr),
+                Op::Binvi => immediate!(insn, bits::binv),
+                Op::Bexti => immediate!(insn, bits::bext),
 
                 // One hart, devices that act inside an access, and code that is dropped when it
                 // changes: all of memory is always in order.

@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod atomic;
+mod bits;
 mod fast;
 mod fetch;
 mod float;

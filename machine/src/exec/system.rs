@@ -26,7 +26,8 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
             Op::Mret => return self.machine_return(),
             Op::Sret => return self.supervisor_return(),
             Op::Wfi => return self.wait(),
-            Op::SfenceVma => return self.fence_vma(insn),
+            Op::SfenceVma | Op::SinvalVma => return self.fence_vma(insn),
+            Op::SfenceWInval | Op::SfenceInvalIr => return self.fence_invalidations(),
             _ => return Err(self.illegal()),
         }
         Ok(Flow::Next)
@@ -105,6 +106,12 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
             self.observer.sfence_vma(&self.context(), va, asid);
         }
         Ok(Flow::Next)
+    }
+
+    /// The fences around SINVAL.VMA order nothing that is not in order already. TVM does not concern
+    /// them ("Svinval" Standard Extension for Fine-Grained Address-Translation Cache Invalidation).
+    fn fence_invalidations(&mut self) -> Result<Flow, Fault> {
+        if self.hart.mode == Privilege::User { Err(self.illegal()) } else { Ok(Flow::Next) }
     }
 
     /// For U-mode always; for S-mode where this bit of `mstatus` traps it.
