@@ -26,6 +26,8 @@ pub mod limits {
     pub const MEMORY_MIB_MIN: u32 = 2;
     /// MiB of DRAM, largest.
     pub const MEMORY_MIB_MAX: u32 = 1024;
+    /// Harts, most.
+    pub const HARTS_MAX: u32 = 8;
     /// Instructions a scenario may run, largest.
     pub const INSTRUCTIONS_MAX: u64 = 100_000_000_000;
 }
@@ -95,11 +97,57 @@ pub struct MachineSettings {
     /// Instructions after which the run is cut off.
     #[serde(with = "crate::hex")]
     pub max_instructions: u64,
+    /// Harts.
+    #[serde(skip_serializing_if = "is_one")]
+    pub harts: u32,
+    /// Whether the hardware sets A and D.
+    #[serde(skip_serializing_if = "is_default")]
+    pub adue: Adue,
+    /// What becomes of misaligned loads and stores.
+    #[serde(skip_serializing_if = "is_default")]
+    pub misaligned: Misaligned,
+}
+
+/// Whether the hardware sets the accessed and dirty bits of page-table entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Adue {
+    /// It does (Svadu), unless software clears `menvcfg.ADUE`.
+    #[default]
+    On,
+    /// An access that would set them faults instead (Svade).
+    Off,
+}
+
+/// What becomes of loads and stores that are not aligned to their size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Misaligned {
+    /// The hardware makes them.
+    #[default]
+    Hw,
+    /// They raise an address-misaligned exception.
+    Trap,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_one(count: &u32) -> bool {
+    *count == 1
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for MachineSettings {
     fn default() -> Self {
-        Self { memory_mib: crate::board::DRAM_MIB_DEFAULT, max_instructions: 1_000_000_000 }
+        Self {
+            memory_mib: crate::board::DRAM_MIB_DEFAULT,
+            max_instructions: 1_000_000_000,
+            harts: 1,
+            adue: Adue::On,
+            misaligned: Misaligned::Hw,
+        }
     }
 }
 
@@ -295,6 +343,9 @@ impl MachineSettings {
         if self.max_instructions > limits::INSTRUCTIONS_MAX {
             return refuse("machine.max_instructions", format!("at most {:#x}", limits::INSTRUCTIONS_MAX));
         }
+        if !(1..=limits::HARTS_MAX).contains(&self.harts) {
+            return refuse("machine.harts", format!("{} harts; give 1 to {}", self.harts, limits::HARTS_MAX));
+        }
         Ok(())
     }
 }
@@ -363,11 +414,12 @@ mod tests {
     #[test]
     fn a_refusal_names_the_field() {
         type Break = fn(&mut Scenario);
-        let cases: [(&str, Break); 9] = [
+        let cases: [(&str, Break); 10] = [
             ("faultline", |s| s.faultline = 2),
             ("title", |s| s.title = " ".into()),
             ("machine.memory_mib", |s| s.machine.memory_mib = 0),
             ("machine.max_instructions", |s| s.machine.max_instructions = u64::MAX),
+            ("machine.harts", |s| s.machine.harts = 9),
             ("kernel.a b", |s| drop(s.kernel.insert("a b".into(), "c".into()))),
             ("kernel.k", |s| drop(s.kernel.insert("k".into(), "two words".into()))),
             ("images.kernel.name", |s| s.images.kernel.name = "../secret".into()),

@@ -8,12 +8,14 @@ use crate::device::disk_faults::DiskFaults;
 use crate::device::virtio::Transport;
 use crate::device::{Board, Disk};
 use crate::device_tree::{self, Description};
+use crate::hart::Features;
 use crate::loader::{LoadError, LoadedProgram, Segment};
 use crate::machine::Machine;
+use crate::mmu::walk::Update;
 use crate::ram::Ram;
 
-/// What each hart is, as `riscv,isa` says it.
-pub const ISA: &str = "rv64imafdc_zicntr_zicsr_zifencei_sstc";
+/// What each hart is, as `riscv,isa` says it; [`isa`] adds who sets A and D.
+const ISA: &str = "rv64imafdcb_zicntr_zicsr_zifencei_zba_zbb_zbs_sstc";
 /// The largest address translation that the harts have.
 pub const MMU: &str = "riscv,sv39";
 
@@ -33,6 +35,8 @@ pub struct MachineConfig {
     pub disk: Option<Vec<u8>>,
     /// What goes wrong with it.
     pub disk_faults: DiskFaults,
+    /// What kind of harts they are.
+    pub features: Features,
     /// The register layout of the virtio slots.
     pub virtio: Transport,
     /// A first stage that runs before the program, in M-mode, and starts it.
@@ -45,6 +49,7 @@ impl Default for MachineConfig {
         Self {
             memory_mib,
             harts: 1,
+            features: Features::default(),
             bootargs: String::new(),
             disk: None,
             disk_faults: DiskFaults::default(),
@@ -70,7 +75,7 @@ impl Machine {
         images.load(&mut ram, tree_at, &tree)?;
         let board = Board::with_faults(config.harts, config.disk.map(Disk::new), config.disk_faults);
         let board = board.with_transport(config.virtio);
-        let mut machine = Self::from_parts(ram, board, BOOT_ROM.base);
+        let mut machine = Self::from_parts(ram, board, BOOT_ROM.base).with_features(config.features);
         if let Some(tohost) = program.tohost {
             machine.watch_tohost(tohost);
         }
@@ -97,9 +102,16 @@ fn check(config: &MachineConfig) -> Result<(), LoadError> {
     Ok(())
 }
 
+/// `riscv,isa` of a hart with these features.
+#[must_use]
+pub fn isa(features: Features) -> String {
+    let marks = if features.update == Update::Hardware { "svadu" } else { "svade" };
+    format!("{ISA}_{marks}_svinval")
+}
+
 fn tree(config: &MachineConfig, memory: u64) -> Result<Vec<u8>, LoadError> {
-    let description =
-        Description { memory, harts: config.harts, bootargs: &config.bootargs, isa: ISA, mmu: MMU };
+    let isa = &isa(config.features);
+    let description = Description { memory, harts: config.harts, bootargs: &config.bootargs, isa, mmu: MMU };
     device_tree::build(&description).map_err(|error| LoadError::Setting(error.to_string()))
 }
 

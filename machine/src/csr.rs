@@ -4,7 +4,9 @@
 
 use crate::{
     bus::line,
-    hart::{Hart, Privilege},
+    counter::{Counter, Counting},
+    hart::{Features, Hart, Privilege},
+    mmu::walk::Update,
     trap::Interrupt,
 };
 use faultline_abi::sv39;
@@ -59,6 +61,10 @@ pub mod number {
     pub const PMPCFG2: u16 = 0x3a2;
     pub const PMPADDR0: u16 = 0x3b0;
     pub const PMPADDR15: u16 = 0x3bf;
+    pub const TSELECT: u16 = 0x7a0;
+    pub const TDATA1: u16 = 0x7a1;
+    pub const TDATA2: u16 = 0x7a2;
+    pub const TDATA3: u16 = 0x7a3;
     pub const MCYCLE: u16 = 0xb00;
     pub const MINSTRET: u16 = 0xb02;
     pub const MHPMCOUNTER3: u16 = 0xb03;
@@ -96,13 +102,19 @@ pub mod status {
     pub(super) const UXL: u64 = 0b10 << 32;
 }
 
-/// `misa`: RV64 with A, C, D, F, I, M, S and U. Not writable.
-pub const MISA: u64 = 2 << 62 | letters("ACDFIMSU");
+/// `misa`: RV64 with A, B, C, D, F, I, M, S and U. Not writable.
+pub const MISA: u64 = 2 << 62 | letters("ABCDFIMSU");
 
 /// `menvcfg.STCE`: `stimecmp` exists for S-mode and drives `mip.STIP`.
 pub(crate) const MENVCFG_STCE: u64 = 1 << 63;
+/// `menvcfg.ADUE`: the hardware sets A and D.
+pub(crate) const MENVCFG_ADUE: u64 = 1 << 61;
 /// `menvcfg.FIOM` and `senvcfg.FIOM`: fences order memory and devices; they always do here.
 const ENVCFG_FIOM: u64 = 1;
+
+/// `mcountinhibit.CY` and `.IR`.
+const INHIBIT_CYCLE: u64 = 1 << 0;
+const INHIBIT_INSTRET: u64 = 1 << 2;
 
 /// The accrued exception flags in `fcsr`.
 const FFLAGS: u64 = 0x1f;
@@ -161,16 +173,15 @@ pub struct Csrs {
     pub satp: u64,
     /// `frm` in bits 7:5, `fflags` below.
     pub fcsr: u64,
-    /// What `mcycle` differs from the machine's clock by, because the guest wrote it.
-    pub mcycle_offset: u64,
-    /// What `minstret` differs from the count of retired instructions by.
-    pub minstret_offset: u64,
+    pub mcycle: Counter,
+    pub minstret: Counter,
     pub pmp: crate::mmu::pmp::Pmp,
 }
 
 impl Csrs {
-    pub(crate) fn at_reset() -> Self {
-        Self { mstatus: status::XL, stimecmp: u64::MAX, ..Self::default() }
+    pub(crate) fn at_reset(features: Features) -> Self {
+        let menvcfg = if features.update == Update::Hardware { MENVCFG_ADUE } else { 0 };
+        Self { mstatus: status::XL, menvcfg, stimecmp: u64::MAX, ..Self::default() }
     }
 
     /// `mip` as it reads.
@@ -182,6 +193,11 @@ impl Csrs {
     /// The dynamic rounding mode, `frm`.
     pub(crate) fn rounding(&self) -> u64 {
         self.fcsr >> FRM_SHIFT
+    }
+
+    /// Whether the hardware sets A and D.
+    pub(crate) fn updates_marks(&self) -> bool {
+        self.menvcfg & MENVCFG_ADUE != 0
     }
 
     /// Whether `stimecmp` drives `mip.STIP`.
@@ -268,9 +284,10 @@ fn supervisor_timer_open(hart: &Hart) -> bool {
 pub(crate) fn read(hart: &Hart, csr: u16, clocks: &Clocks) -> Result<u64, IllegalCsr> {
     let csrs = &hart.csrs;
     Ok(match csr {
-        number::CYCLE | number::MCYCLE => clocks.cycle.wrapping_add(csrs.mcycle_offset),
+        number::CYCLE | number::MCYCLE => csrs.mcycle.value(clocks.cycle),
         number::TIME => clocks.time,
-        number::INSTRET | number::MINSTRET => clocks.instret.wrapping_add(csrs.minstret_offset),
+        number::MCOUNTINHIBIT => inhibited(csrs),
+        number::INSTRET | number::MINSTRET => csrs.minstret.value(clocks.instret),
         number::FFLAGS => csrs.fcsr & FFLAGS,
         number::FRM => csrs.fcsr >> FRM_SHIFT,
         number::FCSR => csrs.fcsr,
@@ -308,7 +325,14 @@ pub(crate) fn read(hart: &Hart, csr: u16, clocks: &Clocks) -> Result<u64, Illega
     })
 }
 
-/// Registers that exist, read as zero and ignore writes.
+/// `mcountinhibit`: time cannot be stopped, and the other counters stand anyway.
+fn inhibited(csrs: &Csrs) -> u64 {
+    let bit = |counter: &Counter, bit| if counter.counting() == Counting::Stands { bit } else { 0 };
+    bit(&csrs.mcycle, INHIBIT_CYCLE) | bit(&csrs.minstret, INHIBIT_INSTRET)
+}
+
+/// Registers that exist, read as zero and ignore writes. Those of the trigger module say that way that
+/// there is no trigger ("Sdtrig" ISA Extension, "Enumeration").
 const fn reads_zero(csr: u16) -> bool {
     matches!(
         csr,
@@ -316,7 +340,7 @@ const fn reads_zero(csr: u16) -> bool {
             | number::MARCHID
             | number::MIMPID
             | number::MCONFIGPTR
-            | number::MCOUNTINHIBIT
+            | number::TSELECT..=number::TDATA3
             | number::HPMCOUNTER3..=number::HPMCOUNTER31
             | number::MHPMCOUNTER3..=number::MHPMCOUNTER31
             | number::MHPMEVENT3..=number::MHPMEVENT31
@@ -348,7 +372,7 @@ pub(crate) fn write(hart: &mut Hart, csr: u16, value: u64, clocks: &Clocks) -> R
         number::MEDELEG => csrs.medeleg = value & DELEGABLE,
         number::MIDELEG => csrs.mideleg = value & SUPERVISOR_INTERRUPTS,
         number::MENVCFG => {
-            set_menvcfg(csrs, value);
+            set_menvcfg(csrs, value, hart.features);
             return Ok(Written::Timer);
         }
         number::STIMECMP => {
@@ -386,9 +410,13 @@ fn write_quiet(csrs: &mut Csrs, csr: u16, value: u64, clocks: &Clocks) -> Result
         number::MCOUNTEREN => csrs.mcounteren = value & COUNTERS,
         number::SCOUNTEREN => csrs.scounteren = value & COUNTERS,
         number::SENVCFG => csrs.senvcfg = value & ENVCFG_FIOM,
-        // The write wins over the increment that this instruction itself would cause.
-        number::MCYCLE => csrs.mcycle_offset = value.wrapping_sub(clocks.cycle.wrapping_add(1)),
-        number::MINSTRET => csrs.minstret_offset = value.wrapping_sub(clocks.instret.wrapping_add(1)),
+        number::MCYCLE => csrs.mcycle.write(value, clocks.cycle),
+        number::MINSTRET => csrs.minstret.write(value, clocks.instret),
+        number::MCOUNTINHIBIT => {
+            let counting = |bit| if value & bit != 0 { Counting::Stands } else { Counting::Runs };
+            csrs.mcycle.set(counting(INHIBIT_CYCLE), clocks.cycle);
+            csrs.minstret.set(counting(INHIBIT_INSTRET), clocks.instret);
+        }
         number::MISA => {}
         _ if reads_zero(csr) => {}
         _ => return Err(IllegalCsr),
@@ -437,8 +465,9 @@ fn writable_mip(csrs: &Csrs) -> u64 {
     }
 }
 
-fn set_menvcfg(csrs: &mut Csrs, value: u64) {
-    csrs.menvcfg = value & (MENVCFG_STCE | ENVCFG_FIOM);
+fn set_menvcfg(csrs: &mut Csrs, value: u64, features: Features) {
+    let updates = if features.update == Update::Hardware { MENVCFG_ADUE } else { 0 };
+    csrs.menvcfg = value & (MENVCFG_STCE | ENVCFG_FIOM | updates);
     if csrs.has_supervisor_timer() {
         csrs.mip &= !Interrupt::SupervisorTimer.bit();
     }

@@ -96,7 +96,7 @@ fn cpu(fdt: &mut FdtWriter, board: &Description<'_>, hart: u32) -> Result<(), Er
     fdt.property_u32("reg", hart)?;
     fdt.property_string("status", "okay")?;
     fdt.property_string("compatible", "riscv")?;
-    fdt.property_string("riscv,isa", board.isa)?;
+    isa(fdt, board.isa)?;
     fdt.property_string("mmu-type", board.mmu)?;
     let controller = fdt.begin_node("interrupt-controller")?;
     fdt.property_u32("#interrupt-cells", 1)?;
@@ -105,6 +105,23 @@ fn cpu(fdt: &mut FdtWriter, board: &Description<'_>, hart: u32) -> Result<(), Er
     fdt.property_phandle(controller_phandle(hart))?;
     fdt.end_node(controller)?;
     fdt.end_node(node)
+}
+
+/// The instruction set, as one string and in the newer form as a list of extensions.
+fn isa(fdt: &mut FdtWriter, isa: &str) -> Result<(), Error> {
+    let (base, extensions) = isa_parts(isa);
+    fdt.property_string("riscv,isa", isa)?;
+    fdt.property_string("riscv,isa-base", &base)?;
+    fdt.property_string_list("riscv,isa-extensions", extensions)
+}
+
+/// `rv64im_zicsr` is the base `rv64i` with `i`, `m` and `zicsr`.
+fn isa_parts(isa: &str) -> (String, Vec<String>) {
+    let (single, multi) = isa.split_once('_').unwrap_or((isa, ""));
+    let (width, letters) = single.split_at(single.len().min(4));
+    let base = format!("{width}{}", letters.chars().next().unwrap_or('i'));
+    let multi = multi.split('_').filter(|name| !name.is_empty()).map(String::from);
+    (base, letters.chars().map(String::from).chain(multi).collect())
 }
 
 fn soc(fdt: &mut FdtWriter, harts: u32) -> Result<(), Error> {
@@ -228,6 +245,9 @@ mod tests {
         assert_eq!((memory.starting_address as u64, memory.size), (board::DRAM_BASE, Some(128 << 20)));
         let cpu = tree.cpus().next().unwrap();
         assert_eq!(cpu.property("riscv,isa").unwrap().as_str(), Some("rv64imac_zicsr_zifencei"));
+        assert_eq!(cpu.property("riscv,isa-base").unwrap().as_str(), Some("rv64i"));
+        let extensions = cpu.property("riscv,isa-extensions").unwrap().value;
+        assert_eq!(extensions, b"i\0m\0a\0c\0zicsr\0zifencei\0");
         assert_eq!(cpu.timebase_frequency(), 10_000_000);
     }
 

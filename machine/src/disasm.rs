@@ -244,6 +244,10 @@ const CSR_NAMES: &[(u16, &str)] = &[
     (csr::MIP, "mip"),
     (csr::PMPCFG0, "pmpcfg0"),
     (csr::PMPCFG2, "pmpcfg2"),
+    (csr::TSELECT, "tselect"),
+    (csr::TDATA1, "tdata1"),
+    (csr::TDATA2, "tdata2"),
+    (csr::TDATA3, "tdata3"),
     (csr::MCYCLE, "mcycle"),
     (csr::MINSTRET, "minstret"),
 ];

@@ -50,6 +50,26 @@ impl Privilege {
     }
 }
 
+/// What becomes of a load or store that is not aligned to its size. Atomic ones always trap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Misaligned {
+    /// The hardware makes it, in memory; a device refuses it.
+    #[default]
+    Handled,
+    /// It raises an address-misaligned exception, whatever the address leads to.
+    Trapped,
+}
+
+/// What the harts of one machine may differ in from those of another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features {
+    /// Who sets A and D. With [`Update::Hardware`] (Svadu) `menvcfg.ADUE` exists, set at reset; with
+    /// [`Update::Fault`] (Svade) it does not.
+    pub update: Update,
+    /// What becomes of misaligned loads and stores.
+    pub misaligned: Misaligned,
+}
+
 /// What LR reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reservation {
@@ -70,21 +90,21 @@ pub struct Hart {
     pub(crate) reservation: Option<Reservation>,
     /// It executed WFI and nothing has woken it yet.
     pub(crate) waiting: bool,
-    pub(crate) update: Update,
+    pub(crate) features: Features,
 }
 
 impl Hart {
-    pub(crate) fn new(id: u32, pc: u64) -> Self {
+    pub(crate) fn new(id: u32, pc: u64, features: Features) -> Self {
         Self {
             id,
             x: Registers::new(),
             f: [0; 32],
             pc,
             mode: Privilege::Machine,
-            csrs: Csrs::at_reset(),
+            csrs: Csrs::at_reset(features),
             reservation: None,
             waiting: false,
-            update: Update::Hardware,
+            features,
         }
     }
 
@@ -135,9 +155,14 @@ impl Hart {
         (self.csrs.satp >> 60 == sv39::SATP_SV39).then(|| sv39::satp_root(self.csrs.satp))
     }
 
+    /// Who sets A and D now.
+    fn update(&self) -> Update {
+        if self.csrs.updates_marks() { Update::Hardware } else { Update::Fault }
+    }
+
     /// The rules for fetches.
     pub(crate) fn fetch_rules(&self) -> Rules {
-        Rules { privilege: self.mode, sum: false, mxr: false, update: self.update }
+        Rules { privilege: self.mode, sum: false, mxr: false, update: self.update() }
     }
 
     /// The rules for loads and stores; MPRV lends them the privilege in MPP ("Memory Privilege in
@@ -150,7 +175,7 @@ impl Hart {
             self.mode
         };
         let (sum, mxr) = (mstatus & status::SUM != 0, mstatus & status::MXR != 0);
-        Rules { privilege, sum, mxr, update: self.update }
+        Rules { privilege, sum, mxr, update: self.update() }
     }
 
     /// The root that an access under these rules is translated with; `None` where addresses are

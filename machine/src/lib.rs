@@ -8,6 +8,7 @@ pub mod bus;
 mod clock;
 mod code;
 mod compressed;
+mod counter;
 pub mod csr;
 pub mod decode;
 pub mod detect;

@@ -9,7 +9,7 @@ use crate::{
     csr::Csrs,
     device::Board,
     exec::{Cpu, System},
-    hart::Hart,
+    hart::{Features, Hart},
     mmu::{tables::Tables, tlb::Tlb},
     observer::Observer,
     ram::{Image, Ram, flag},
@@ -71,7 +71,17 @@ impl<D: Devices> Machine<D> {
             exit: None,
             tohost: None,
         };
-        Self { harts: vec![Hart::new(0, reset_pc & !1)], tlbs: vec![Tlb::new()], system }
+        let hart = Hart::new(0, reset_pc & !1, Features::default());
+        Self { harts: vec![hart], tlbs: vec![Tlb::new()], system }
+    }
+
+    /// The same machine, at its start, with harts of this kind.
+    #[must_use]
+    pub fn with_features(mut self, features: Features) -> Self {
+        for hart in &mut self.harts {
+            *hart = Hart::new(hart.id, hart.pc, features);
+        }
+        self
     }
 
     /// The 8-byte word at which HTIF programs announce their end: an odd value written there ends

@@ -5,11 +5,13 @@
 
 use std::fmt;
 
-use faultline_abi::scenario::{FORMAT, Refused, Scenario, limits};
+use faultline_abi::scenario::{Adue, FORMAT, Misaligned, Refused, Scenario, limits};
 use faultline_abi::{hex, scenario};
 use serde::Deserialize;
 
 use crate::event::Selector;
+use crate::hart::{self, Features};
+use crate::mmu::walk::Update;
 
 /// Why a scenario file is refused.
 #[derive(Debug)]
@@ -87,8 +89,8 @@ pub fn check(scenario: &Scenario) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Changes one setting: `memory=64` (MiB), `max-instructions=1000000`, and anything else is a
-/// kernel option.
+/// Changes one setting: `memory=64` (MiB), `max-instructions=1000000`, `harts=2`, `adue=off`,
+/// `misaligned=trap`, and anything else is a kernel option.
 ///
 /// # Errors
 /// Where `setting` is no `key=value`, or the scenario would be refused with it.
@@ -102,6 +104,23 @@ pub fn set(scenario: &mut Scenario, setting: &str) -> Result<(), Refused> {
         "max-instructions" => {
             scenario.machine.max_instructions =
                 parse_count(value).ok_or_else(|| refused("give a number, such as 1000000 or 0xf4240"))?;
+        }
+        "harts" => {
+            scenario.machine.harts = value.parse().map_err(|_| refused("give a number of harts"))?;
+        }
+        "adue" => {
+            scenario.machine.adue = match value {
+                "on" => Adue::On,
+                "off" => Adue::Off,
+                _ => return Err(refused("give on or off")),
+            };
+        }
+        "misaligned" => {
+            scenario.machine.misaligned = match value {
+                "hw" => Misaligned::Hw,
+                "trap" => Misaligned::Trap,
+                _ => return Err(refused("give hw or trap")),
+            };
         }
         _ => drop(scenario.kernel.insert(key.into(), value.into())),
     }
@@ -119,9 +138,26 @@ pub fn parse_count(text: &str) -> Option<u64> {
 pub fn machine_config(scenario: &scenario::Scenario, disk: Option<Vec<u8>>) -> crate::boot::MachineConfig {
     crate::boot::MachineConfig {
         memory_mib: scenario.machine.memory_mib,
+        harts: scenario.machine.harts,
+        features: features(scenario.machine.adue, scenario.machine.misaligned),
         bootargs: scenario.command_line(),
         disk,
         ..crate::boot::MachineConfig::default()
+    }
+}
+
+/// The kind of harts that these settings describe.
+#[must_use]
+pub const fn features(adue: Adue, misaligned: Misaligned) -> Features {
+    Features {
+        update: match adue {
+            Adue::On => Update::Hardware,
+            Adue::Off => Update::Fault,
+        },
+        misaligned: match misaligned {
+            Misaligned::Hw => hart::Misaligned::Handled,
+            Misaligned::Trap => hart::Misaligned::Trapped,
+        },
     }
 }
 
@@ -184,13 +220,19 @@ mod tests {
     #[test]
     fn settings_change_the_board_or_the_kernels_options() {
         let mut scenario = parse(GOOD.as_bytes()).unwrap();
-        for setting in ["memory=64", "max-instructions=0x10", "sbrk=eager", "init=guard"] {
+        let settings = ["memory=64", "max-instructions=0x10", "sbrk=eager", "init=guard"];
+        for setting in settings.into_iter().chain(["harts=2", "adue=off", "misaligned=trap"]) {
             set(&mut scenario, setting).unwrap();
         }
         assert_eq!(scenario.machine.memory_mib, 64);
         assert_eq!(scenario.machine.max_instructions, 16);
         assert_eq!(scenario.command_line(), "init=guard sbrk=eager");
-        for bad in ["memory", "memory=x", "memory=1", "max-instructions=-1", "a b=c", "=x"] {
+        assert_eq!((scenario.machine.harts, scenario.machine.adue), (2, Adue::Off));
+        assert_eq!(scenario.machine.misaligned, Misaligned::Trap);
+        for bad in ["memory", "memory=x", "memory=1", "max-instructions=-1", "a b=c", "=x"]
+            .into_iter()
+            .chain(["harts=0", "harts=9", "adue=yes", "misaligned=hardware"])
+        {
             assert!(set(&mut scenario.clone(), bad).is_err(), "{bad}");
         }
     }

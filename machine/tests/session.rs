@@ -130,7 +130,7 @@ fn reading(inputs: Vec<Input>, words: &[u32], max_instructions: u64) -> Session 
         faultline: FORMAT,
         title: "t".into(),
         summary: String::new(),
-        machine: MachineSettings { memory_mib: 2, max_instructions },
+        machine: MachineSettings { memory_mib: 2, max_instructions, ..MachineSettings::default() },
         kernel: Default::default(),
         images: Images::default(),
         inputs,

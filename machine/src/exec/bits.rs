@@ -130,7 +130,7 @@ pub(super) const fn zext_h(a: u64) -> u64 {
 pub(super) const fn orc_b(a: u64) -> u64 {
     const SEVEN: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     // Bit 7 of each byte: whether any of its bits is set, found without carries between bytes.
-    let any = ((a & SEVEN) + SEVEN | a) & !SEVEN;
+    let any = (((a & SEVEN) + SEVEN) | a) & !SEVEN;
     (any >> 7) * 0xff
 }
 

@@ -5,11 +5,12 @@ use faultline_abi::{PhysAddr, sv39::Access};
 use super::{Cpu, Fault, Flow, reach::Target};
 use crate::{
     bus::{DeviceContext, Devices, Effect, Width},
-    hart::Hart,
+    hart::{Hart, Misaligned},
     insn::{Insn, Op},
     mmu::walk::Rules,
     observer::Observer,
     ram::{FrameIndex, PAGE_BYTES},
+    trap::Exception,
 };
 
 /// A frame, and an offset in it.
@@ -29,6 +30,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
     }
 
     pub(super) fn load(&mut self, va: u64, width: Width) -> Result<(u64, Flow), Fault> {
+        self.aligned(va, width, Exception::LoadMisaligned)?;
         let rules = self.hart.data_rules();
         if let Some(split) = Split::of(va, width) {
             let (low, high) = self.reach_both(va, &split, Access::Load, &rules)?;
@@ -45,6 +47,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
     }
 
     pub(super) fn store(&mut self, va: u64, width: Width, value: u64) -> Result<Flow, Fault> {
+        self.aligned(va, width, Exception::StoreMisaligned)?;
         let rules = self.hart.data_rules();
         if let Some(split) = Split::of(va, width) {
             let (low, high) = self.reach_both(va, &split, Access::Store, &rules)?;
@@ -56,6 +59,13 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
             Target::Memory { frame, offset } => Ok(self.store_memory(frame, offset, width, value)),
             Target::Device(pa) => self.store_device(va, pa, width, value),
         }
+    }
+
+    /// Where misaligned accesses trap, they do before the address is translated; the specification
+    /// leaves the order free ("Synchronous exception priority").
+    fn aligned(&self, va: u64, width: Width, exception: Exception) -> Result<(), Fault> {
+        let traps = self.hart.features.misaligned == Misaligned::Trapped;
+        if traps && !va.is_multiple_of(width.bytes()) { Err(Fault { exception, tval: va }) } else { Ok(()) }
     }
 
     /// Both pages of an access that crosses from one to the next: both are translated and checked

@@ -62,9 +62,10 @@ pub struct Rules {
 }
 
 /// Who sets the bits A and D.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Update {
     /// The hardware (Svadu).
+    #[default]
     Hardware,
     /// Software: an access that would set them faults instead (Svade).
     Fault,

@@ -31,7 +31,7 @@ fn writes_keep_only_what_is_legal() {
         (number::SEPC, u64::MAX, u64::MAX - 1),
         (number::MCOUNTEREN, u64::MAX, 0xffff_ffff),
         (number::SCOUNTEREN, u64::MAX, 0xffff_ffff),
-        (number::MENVCFG, u64::MAX, 1 << 63 | 1),
+        (number::MENVCFG, u64::MAX, 1 << 63 | 1 << 61 | 1),
         (number::SENVCFG, u64::MAX, 1),
         (number::MSCRATCH, u64::MAX, u64::MAX),
         (number::SSTATUS, u64::MAX, 0x8000_0002_000c_6122),
@@ -41,7 +41,7 @@ fn writes_keep_only_what_is_legal() {
         (number::PMPCFG0, 0x1f | 0x62 << 8, 0x1f), // W without R is reserved
         (number::MHPMCOUNTER3, 5, 0),
         (number::MHPMEVENT31, 5, 0),
-        (number::MCOUNTINHIBIT, u64::MAX, 0),
+        (number::MCOUNTINHIBIT, u64::MAX, 0b101),
         (number::STIMECMP, 1234, 1234),
     ];
     for (number, value, expected) in cases {
@@ -59,7 +59,7 @@ fn satp_takes_sv39_and_bare_and_ignores_the_rest() {
 #[test]
 fn what_does_not_exist_is_illegal() {
     for number in
-        [0x001, 0x002, 0x003, 0x008, 0x105 + 0x100, 0x3a1, 0x3a3, 0x3c0, 0x7a0, 0x7b0, 0xbff, 0x5a8, 0xda0]
+        [0x001, 0x002, 0x003, 0x008, 0x105 + 0x100, 0x3a1, 0x3a3, 0x3c0, 0x7a4, 0x7b0, 0xbff, 0x5a8, 0xda0]
     {
         assert_eq!(written(number, 0), None, "{number:#x}");
     }

@@ -2,9 +2,11 @@
 
 mod asm;
 mod atomics;
+mod bits;
 mod caches;
 mod csrs;
 mod faults;
+mod features;
 mod floats;
 mod machine_modes;
 mod memory;

@@ -58,7 +58,7 @@ fn lively() -> Bench {
         ],
     );
     let hart = bench.hart();
-    hart.csrs.menvcfg = 1 << 63;
+    hart.csrs.menvcfg |= 1 << 63;
     hart.csrs.mcounteren = 7;
     hart.csrs.mideleg = 0x222;
     hart.csrs.mie = 1 << 5;

@@ -4,7 +4,7 @@
 use faultline_abi::sv39::Check;
 
 use super::{asm::*, *};
-use crate::{csr::status, insn::Op, mmu::walk::Update};
+use crate::{csr::status, insn::Op};
 
 /// The load, the store, and the check that each fails in S-mode; `None` where it is allowed.
 type Row = (&'static str, u64, Option<Check>, Option<Check>);
@@ -156,7 +156,7 @@ fn under_svade_the_access_faults_instead() {
         ("AWRV", 2, (15, 0x4000, CODE + 4), Check::DirtyClear),
     ] {
         let mut bench = Bench::supervisor(&program);
-        bench.hart().update = Update::Fault;
+        bench.hart().csrs.menvcfg = 0;
         bench.map(0x4000, DATA, flags);
         let at = bench.entry(0x4000);
         let log = bench.set(A1, 0x4000).watch(steps);

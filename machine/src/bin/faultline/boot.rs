@@ -12,6 +12,7 @@ use faultline_machine::loader::KERNEL_BEHIND_FIRMWARE;
 use faultline_machine::machine::{Machine, RunEnd};
 use faultline_machine::observer::{Context, Observer};
 use faultline_machine::recorder::Events;
+use faultline_machine::scenario::features;
 use faultline_machine::statistics::Statistics;
 
 use crate::BootArguments;
@@ -109,9 +110,11 @@ fn prepare(arguments: &BootArguments) -> Result<Driver, Failure> {
     let disk = arguments.disk.as_deref().map(files::image).transpose()?;
     let (memory_mib, bootargs) = (arguments.memory, arguments.append.clone());
     let virtio = arguments.virtio.into();
+    let features = features(arguments.adue.into(), arguments.misaligned.into());
     let disk_faults = arguments.disk_options.faults();
     let config = MachineConfig {
         memory_mib,
+        features,
         bootargs,
         disk,
         disk_faults,

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use faultline_abi::board::DRAM_MIB_DEFAULT;
+use faultline_abi::scenario;
 use faultline_machine::device::disk_faults::{DiskFaults, Failing};
 use faultline_machine::device::virtio::Transport;
 use faultline_machine::event::Selector;
@@ -50,7 +51,8 @@ enum Command {
 struct ScenarioArguments {
     /// The scenario, a JSON file.
     scenario: PathBuf,
-    /// Change a setting: memory=MIB, max-instructions=N, or any kernel option.
+    /// Change a setting: memory=MIB, max-instructions=N, harts=N, adue=on|off, misaligned=hw|trap, or
+    /// any kernel option.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
     /// Cut the run off after so many instructions and traps.
@@ -99,6 +101,12 @@ struct BootArguments {
     /// MiB of memory.
     #[arg(long, value_name = "MIB", default_value_t = DRAM_MIB_DEFAULT)]
     memory: u32,
+    /// Whether the hardware sets A and D in page-table entries (Svadu), or faults where it would (Svade).
+    #[arg(long, value_name = "on|off", default_value = "on")]
+    adue: Adue,
+    /// Whether the hardware makes misaligned loads and stores, or traps them.
+    #[arg(long, value_name = "hw|trap", default_value = "hw")]
+    misaligned: Misaligned,
     /// The kernel's command line.
     #[arg(long, value_name = "OPTIONS", default_value = "")]
     append: String,
@@ -192,6 +200,38 @@ impl From<Virtio> for Transport {
         match virtio {
             Virtio::Legacy => Self::Legacy,
             Virtio::Modern => Self::Modern,
+        }
+    }
+}
+
+/// What `--adue` says.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Adue {
+    On,
+    Off,
+}
+
+impl From<Adue> for scenario::Adue {
+    fn from(adue: Adue) -> Self {
+        match adue {
+            Adue::On => Self::On,
+            Adue::Off => Self::Off,
+        }
+    }
+}
+
+/// What `--misaligned` says.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Misaligned {
+    Hw,
+    Trap,
+}
+
+impl From<Misaligned> for scenario::Misaligned {
+    fn from(misaligned: Misaligned) -> Self {
+        match misaligned {
+            Misaligned::Hw => Self::Hw,
+            Misaligned::Trap => Self::Trap,
         }
     }
 }
