@@ -3,7 +3,8 @@
 //! The guest kernel and the machine never name each other; both name this crate. It holds the
 //! vocabulary of the RISC-V privileged specification ([`addr`], [`sv39`]), the board's memory map
 //! ([`board`]), the system-call numbers ([`syscall`]), the tracepoints by which a kernel reports
-//! what it intends ([`trace`]), and the scenario file format ([`scenario`]).
+//! what it intends ([`trace`]), the scenario file format ([`scenario`]), and the line tables of the
+//! guest's programs ([`lines`]).
 #![cfg_attr(not(test), no_std)]
 
 #[cfg(feature = "serde")]
@@ -13,6 +14,8 @@ pub mod addr;
 pub mod board;
 #[cfg(feature = "serde")]
 pub mod hex;
+#[cfg(feature = "serde")]
+pub mod lines;
 #[cfg(feature = "serde")]
 pub mod scenario;
 pub mod sv39;

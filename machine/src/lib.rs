@@ -24,6 +24,7 @@ pub mod float;
 pub mod hart;
 pub mod insn;
 pub mod inspect;
+pub mod lines;
 pub mod loader;
 pub mod machine;
 pub mod mmu;

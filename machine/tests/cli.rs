@@ -320,3 +320,28 @@ fn a_setting_changes_what_the_kernel_does() {
     let output = run_shipped("lazy-sbrk.json", &["--max-instructions", "1000"]).unwrap();
     assert_eq!(output.status.code(), Some(3));
 }
+
+#[test]
+fn an_instruction_leads_to_its_line_of_source() {
+    let folder = Folder::new("source");
+    for name in ["lines", "source"] {
+        std::fs::create_dir_all(folder.0.join(name)).unwrap();
+    }
+    folder.file("source/p.rs", "one\ntwo\nthree\n");
+    let table = r#"{"faultline_lines":1,"program":"p","files":[{"path":"p.rs","source":"own"}],
+        "names":["p::main"],"places":[[0,0,2,null]],"base":"0x1000","rows":[[4,0]],"symbols":[]}"#;
+    folder.file("lines/p.json", table);
+    folder.file("lines/bad.json", table.replace("[4,0]", "[4,1]"));
+    let source = |program: &'static str, at: &'static str| {
+        ["source", program, "--guest", folder.0.to_str().unwrap(), at].map(str::to_owned)
+    };
+    let output = faultline(&source("p", "--at=0x1002").each_ref().map(String::as_str));
+    assert_eq!(text(&output.stdout), "p.rs:2, in p::main\n     1  one\n>    2  two\n     3  three\n");
+    let refused = |program, at, message| {
+        assert_refused(&source(program, at).each_ref().map(String::as_str), message);
+    };
+    refused("p", "--at=0x1004", "0x1004 is no instruction of p");
+    refused("p", "--at=1004", "give an address");
+    refused("q", "--at=0x1000", "no program `q`");
+    refused("bad", "--at=0x1000", "rows[0]");
+}

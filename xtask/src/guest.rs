@@ -6,6 +6,8 @@
 //! kernel.stripped.elf  without debug information, for the page
 //! disk.img             FAT16, with the programs in its root
 //! user/NAME            each program with symbols and debug information
+//! lines/NAME.json      from which line of its source each instruction of a program, or of `kernel`, comes
+//! source/PATH          the source that the line tables name
 //! manifest.json        size and SHA-256 of each of these
 //! ```
 
@@ -19,12 +21,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use faultline_abi::lines::Source;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
     artifacts::{Binary, binaries},
-    disk, elf, process,
+    disk, elf, lines, process,
     toolchain::{self, Target},
     ui, workspace,
 };
@@ -49,14 +52,22 @@ pub(crate) fn build() -> Result<PathBuf> {
     let changed = update(&folder, &images(&binaries)?)?;
     match changed.as_slice() {
         [] => ui::note(&format!("the images in {} are up to date", workspace::shown(&folder))),
-        names => ui::note(&format!("wrote {} to {}", names.join(", "), workspace::shown(&folder))),
+        names => ui::note(&format!("wrote {} to {}", shown(names), workspace::shown(&folder))),
     }
     Ok(folder)
+}
+
+/// Files in a sentence: by name, while they are few.
+fn shown(names: &[String]) -> String {
+    if names.len() > 6 { format!("{} files", names.len()) } else { names.join(", ") }
 }
 
 /// The images that the page loads, and the names it knows them by.
 pub(crate) const PAGE_IMAGES: [(&str, &str); 2] =
     [("kernel.stripped.elf", "kernel.elf"), ("disk.img", "disk.img")];
+
+/// The folders with line tables and source, which the page loads where they are looked at.
+const SOURCE_FOLDERS: [&str; 2] = ["lines", "source"];
 
 /// Copies to `folder` what the page loads.
 pub(crate) fn copy_for_page(folder: &Path) -> Result<()> {
@@ -66,7 +77,24 @@ pub(crate) fn copy_for_page(folder: &Path) -> Result<()> {
         let file = guest.join(from);
         images.insert(to.into(), fs::read(&file).with_context(|| format!("reading {}", file.display()))?);
     }
+    for subfolder in SOURCE_FOLDERS {
+        add_all(&mut images, &guest, subfolder)?;
+    }
     update(folder, &with_manifest(images)?).map(drop)
+}
+
+/// Adds every file below a folder of the images.
+fn add_all(images: &mut Images, guest: &Path, name: &str) -> Result<()> {
+    let path = guest.join(name);
+    if path.is_file() {
+        let content = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        images.insert(name.into(), content);
+        return Ok(());
+    }
+    for entry in fs::read_dir(&path).with_context(|| format!("reading {}", path.display()))? {
+        add_all(images, guest, &format!("{name}/{}", entry?.file_name().to_string_lossy()))?;
+    }
+    Ok(())
 }
 
 fn compile() -> Result<Vec<Binary>> {
@@ -89,7 +117,7 @@ fn flags() -> OsString {
         .map(PathBuf::from)
         .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
     let mut flags = OsString::new();
-    for (folder, name) in [(Some(workspace::root()), "/faultline"), (cargo_home, "/cargo")] {
+    for (folder, name) in [(Some(workspace::root()), lines::WORKSPACE), (cargo_home, "/cargo")] {
         let Some(folder) = folder else { continue };
         if !flags.is_empty() {
             flags.push("\x1f");
@@ -97,7 +125,7 @@ fn flags() -> OsString {
         flags.push("--remap-path-prefix=");
         flags.push(folder);
         flags.push("=");
-        flags.push(name);
+        flags.push(name.trim_end_matches('/'));
     }
     flags
 }
@@ -107,6 +135,7 @@ fn images(binaries: &[Binary]) -> Result<Images> {
     let mut programs = Vec::new();
     for Binary { name, file } in binaries {
         let content = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+        add_lines(&mut images, name, &content)?;
         if name == KERNEL {
             images.insert("kernel.stripped.elf".into(), elf::without_debug_info(&content)?);
             images.insert("kernel.elf".into(), content);
@@ -117,6 +146,20 @@ fn images(binaries: &[Binary]) -> Result<Images> {
     }
     images.insert("disk.img".into(), disk::image(&programs)?);
     with_manifest(images)
+}
+
+/// Adds a program's line table, and the source that it names.
+fn add_lines(images: &mut Images, name: &str, elf: &[u8]) -> Result<()> {
+    let own =
+        if name == KERNEL { "guest-kernel/src/".into() } else { format!("guest-kernel/user/src/bin/{name}") };
+    let table = lines::table(&lines::Program { name, own: &own, elf })?;
+    for file in table.files.iter().filter(|file| file.source != Source::Absent) {
+        let path = workspace::root().join(&file.path);
+        let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        images.insert(format!("source/{}", file.path), text);
+    }
+    images.insert(format!("lines/{name}.json"), serde_json::to_vec(&table)?);
+    Ok(())
 }
 
 fn with_manifest(mut images: Images) -> Result<Images> {
@@ -135,7 +178,10 @@ fn entry(content: &[u8]) -> Entry {
 /// Writes the files whose content changed and removes programs that are no more; the names of what
 /// was written or removed. The manifest goes last, so that it never names what is not there yet.
 fn update(folder: &Path, images: &Images) -> Result<Vec<String>> {
-    let mut changed = remove_others(&folder.join("user"), images)?;
+    let mut changed = Vec::new();
+    for subfolder in ["user", "lines", "source"] {
+        remove_others(folder, subfolder, images, &mut changed)?;
+    }
     let (manifest, files): (Vec<_>, Vec<_>) = images.iter().partition(|(name, _)| *name == "manifest.json");
     for (name, content) in files.into_iter().chain(manifest) {
         if write_if_changed(&folder.join(name), content)? {
@@ -145,16 +191,17 @@ fn update(folder: &Path, images: &Images) -> Result<Vec<String>> {
     Ok(changed)
 }
 
-fn remove_others(user: &Path, images: &Images) -> Result<Vec<String>> {
-    let mut removed = Vec::new();
-    for entry in fs::read_dir(user).into_iter().flatten().flatten() {
-        let name = format!("user/{}", entry.file_name().to_string_lossy());
-        if !images.contains_key(&name) {
-            fs::remove_file(entry.path()).with_context(|| format!("removing {name}"))?;
-            removed.push(name);
-        }
+/// Removes what lies below `name` and is no image any more.
+fn remove_others(folder: &Path, name: &str, images: &Images, removed: &mut Vec<String>) -> Result<()> {
+    let path = folder.join(name);
+    for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
+        remove_others(folder, &format!("{name}/{}", entry.file_name().to_string_lossy()), images, removed)?;
     }
-    Ok(removed)
+    if path.is_file() && !images.contains_key(name) {
+        fs::remove_file(&path).with_context(|| format!("removing {name}"))?;
+        removed.push(name.into());
+    }
+    Ok(())
 }
 
 /// A file is replaced whole or not at all: readers never see half of it.

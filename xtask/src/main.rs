@@ -10,6 +10,7 @@ mod elf;
 mod faults;
 mod guest;
 mod html;
+mod lines;
 mod machine;
 mod packages;
 mod process;

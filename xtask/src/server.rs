@@ -140,7 +140,7 @@ fn media_type(path: &Path) -> &'static str {
         Some("json") => "application/json",
         Some("svg") => "image/svg+xml",
         Some("png") => "image/png",
-        Some("txt" | "md") => "text/plain; charset=utf-8",
+        Some("txt" | "md" | "rs") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
 }

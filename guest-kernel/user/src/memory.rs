@@ -1,4 +1,5 @@
-//! Touching memory one access at a time, so that each shows as the fault that it is.
+//! Touching memory one access at a time, so that each shows as the fault that it is: on the line of the
+//! program that asks for it, because these are always inlined.
 
 use core::ptr::without_provenance_mut;
 
@@ -6,7 +7,7 @@ use core::ptr::without_provenance_mut;
 pub const PAGE: isize = 1 << faultline_abi::addr::PAGE_SHIFT;
 
 /// Stores one byte. The address need not be the program's: the kernel ends it if it is not.
-#[inline(never)]
+#[inline(always)]
 #[expect(clippy::not_unsafe_ptr_arg_deref, reason = "the kernel checks every access of a demonstration")]
 pub fn store(at: *mut u8, value: u8) {
     // SAFETY: a demonstration uses only memory that it was given, or none at all, and then the store
@@ -15,7 +16,7 @@ pub fn store(at: *mut u8, value: u8) {
 }
 
 /// Loads one byte, as [`store`] stores one.
-#[inline(never)]
+#[inline(always)]
 #[expect(clippy::not_unsafe_ptr_arg_deref, reason = "the kernel checks every access of a demonstration")]
 pub fn load(at: *mut u8) -> u8 {
     // SAFETY: as in `store`.

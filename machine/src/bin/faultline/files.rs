@@ -22,7 +22,7 @@ const GUEST_FOLDER: &str = "target/guest";
 const RAW_EXTENSIONS: [&str; 3] = ["bin", "img", "raw"];
 
 /// Reads a file of at most `limit` bytes.
-fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     let failure = |error: std::io::Error| Failure::file(path, error);
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failure)?;
@@ -68,7 +68,7 @@ pub(crate) struct Images {
 
 /// Reads the images of a scenario from the folder where they are built.
 pub(crate) fn images(scenario: &Scenario, arguments: &ScenarioArguments) -> Result<Images, Failure> {
-    let folder = guest_folder(arguments)?;
+    let folder = guest_folder(arguments.guest.as_deref(), &arguments.scenario)?;
     let read = |image_named: &Image| {
         let path = folder.join(&image_named.name);
         if path.exists() { image(&path) } else { Err(missing(&path)) }
@@ -84,15 +84,15 @@ fn missing(path: &Path) -> Failure {
 }
 
 /// `--guest`, then the environment, then `target/guest` above the working folder or the scenario.
-fn guest_folder(arguments: &ScenarioArguments) -> Result<PathBuf, Failure> {
-    if let Some(folder) = &arguments.guest {
-        return Ok(folder.clone());
+pub(crate) fn guest_folder(guest: Option<&Path>, scenario: &Path) -> Result<PathBuf, Failure> {
+    if let Some(folder) = guest {
+        return Ok(folder.into());
     }
     if let Some(folder) = std::env::var_os(GUEST_VARIABLE).filter(|folder| !folder.is_empty()) {
         return Ok(folder.into());
     }
     let here = std::env::current_dir().unwrap_or_default();
-    let scenario = fs::canonicalize(&arguments.scenario).unwrap_or_default();
+    let scenario = fs::canonicalize(scenario).unwrap_or_default();
     here.ancestors()
         .chain(scenario.ancestors())
         .map(|folder| folder.join(GUEST_FOLDER))

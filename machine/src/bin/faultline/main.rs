@@ -10,6 +10,7 @@ mod failure;
 mod files;
 mod output;
 mod run;
+mod source;
 mod summary;
 mod terminal;
 
@@ -44,6 +45,8 @@ enum Command {
     Boot(BootArguments),
     /// Print the digests of a scenario's run as JSON.
     Digest(DigestArguments),
+    /// Print the source of one of the guest's programs, or the line that an instruction comes from.
+    Source(SourceArguments),
 }
 
 /// A scenario and the settings that differ from it.
@@ -248,6 +251,18 @@ struct DigestArguments {
     write: bool,
 }
 
+#[derive(Args, Debug)]
+struct SourceArguments {
+    /// The program by its name, such as lazy; or kernel.
+    program: String,
+    /// Show the line that the instruction at this address comes from.
+    #[arg(long, value_name = "ADDRESS", value_parser = source::address)]
+    at: Option<u64>,
+    /// Folder of what `cargo xtask guest` builds.
+    #[arg(long, value_name = "DIR")]
+    guest: Option<PathBuf>,
+}
+
 /// What `--tlb` says.
 #[derive(Clone, Copy, Debug)]
 struct Tlb(Option<Geometry>);
@@ -269,6 +284,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::Boot(arguments) => boot::boot(arguments),
         Command::Digest(arguments) => run::digest(arguments),
+        Command::Source(arguments) => source::source(arguments),
     };
     result.unwrap_or_else(|failure| failure.report())
 }
@@ -280,7 +296,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Failure::new("no command given: run, boot or digest (see faultline --help)").report();
+        return Failure::new("no command given: run, boot, digest or source (see faultline --help)").report();
     }
     let text = error.to_string();
     let first: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();

@@ -36,10 +36,13 @@ fn sound(fsck: &Path, folder: &Path) -> Result<()> {
 /// Images that hold the place of the checkout would differ from one machine to the next.
 fn names_no_folder(folder: &Path) -> Result<()> {
     let root = workspace::root().display().to_string();
-    for name in ["kernel.elf", "kernel.stripped.elf", "disk.img"] {
-        let image = fs::read(folder.join(name)).with_context(|| format!("reading {name}"))?;
+    let lines = folder.join("lines");
+    let entries = fs::read_dir(&lines).with_context(|| format!("reading {}", lines.display()))?;
+    let images = ["kernel.elf", "kernel.stripped.elf", "disk.img"].map(|name| folder.join(name));
+    for file in entries.flatten().map(|entry| entry.path()).chain(images) {
+        let image = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
         let found = image.windows(root.len()).any(|window| window == root.as_bytes());
-        ensure!(!found, "{name} holds the path {root}");
+        ensure!(!found, "{} holds the path {root}", file.display());
     }
     Ok(())
 }
