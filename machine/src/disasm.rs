@@ -70,8 +70,8 @@ impl Text {
             (Op::Slt, _, _, ZERO, _) => write!(f, "sltz {d},{s1}"),
             (Op::Slt, _, ZERO, _, _) => write!(f, "sgtz {d},{s2}"),
             (Op::Beq | Op::Bne, _, _, ZERO, _) => write!(f, "{}z {s1},{}", op.name(), self.target()),
-            (Op::Blt | Op::Bge, _, _, ZERO, _) => write!(f, "{}z {s1},{}", op.name(), self.target()),
             (Op::Bge, _, ZERO, _, _) => write!(f, "blez {s2},{}", self.target()),
+            (Op::Blt | Op::Bge, _, _, ZERO, _) => write!(f, "{}z {s1},{}", op.name(), self.target()),
             (Op::Blt, _, ZERO, _, _) => write!(f, "bgtz {s2},{}", self.target()),
             (Op::Jal, ZERO, _, _, _) => write!(f, "j {}", self.target()),
             (Op::Jal, RA, _, _, _) => write!(f, "jal {}", self.target()),
@@ -80,6 +80,7 @@ impl Text {
             (Op::Jalr, ZERO, _, _, _) => write!(f, "jr {imm}({s1})"),
             (Op::Jalr, RA, _, _, 0) => write!(f, "jalr {s1}"),
             (Op::Jalr, RA, _, _, _) => write!(f, "jalr {imm}({s1})"),
+            (Op::Jalr, _, _, _, 0) => write!(f, "jalr {d},{s1}"),
             (Op::Fence, _, _, _, 0xff) => write!(f, "fence"),
             (Op::Fence, _, _, _, 0x833) => write!(f, "fence.tso"),
             (Op::SfenceVma, _, ZERO, ZERO, _) => write!(f, "sfence.vma"),
@@ -93,6 +94,16 @@ impl Text {
         let Insn { op, rd, rs1, imm, .. } = self.insn;
         let (d, s1, csr) = (name(rd), name(rs1), CsrName(imm));
         match (op, rd, rs1, float_csr(imm)) {
+            // A write to a register that cannot be written: what assemblers call an unimplemented instruction.
+            (Op::Csrrw, ZERO, ZERO, _) if imm == i32::from(csr::CYCLE) => {
+                return write!(f, "unimp").map(|()| true);
+            }
+            (Op::Csrrwi, ZERO, _, Some(short @ ("flags" | "rm"))) => {
+                return write!(f, "fs{short}i {rs1}").map(|()| true);
+            }
+            (Op::Csrrwi, _, _, Some(short @ ("flags" | "rm"))) => {
+                return write!(f, "fs{short}i {d},{rs1}").map(|()| true);
+            }
             (Op::Csrrs, _, ZERO, Some(short)) => return write!(f, "fr{short} {d}").map(|()| true),
             (Op::Csrrw, ZERO, _, Some(short)) => return write!(f, "fs{short} {s1}").map(|()| true),
             (Op::Csrrw, _, _, Some(short)) => return write!(f, "fs{short} {d},{s1}").map(|()| true),

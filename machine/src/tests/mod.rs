@@ -3,6 +3,7 @@
 mod asm;
 mod atomics;
 mod bits;
+mod binutils;
 mod caches;
 mod csrs;
 mod faults;

@@ -5,13 +5,17 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result};
 
 use super::{Outcome, results};
-use crate::{guest, packages, toolchain, ui, workspace};
+use crate::{guest, packages, process, toolchain, ui, workspace};
 
 /// A file of each firmware that the machine's tests boot, by the Debian package that has it.
 const FIRMWARE: [(&str, &str); 2] = [
     ("opensbi", "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"),
     ("u-boot-qemu", "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin"),
 ];
+
+/// Whose reading of instructions the decoder is compared with.
+const BINUTILS: &str = "binutils-riscv64-unknown-elf";
+const OBJDUMP: &str = "riscv64-unknown-elf-objdump";
 
 /// The test file of the page that needs a browser; it is a suite of its own.
 const BROWSER: &str = "browser";
@@ -21,11 +25,18 @@ pub(super) fn run() -> Result<Outcome> {
     if let Err(missing) = super::needed(firmware())? {
         ui::warn(&format!("the tests that boot a firmware are SKIPPED: {}", missing.0));
     }
+    let binutils = super::needed(binutils())?;
+    if let Err(missing) = &binutils {
+        ui::warn(&format!("the comparison with objdump is SKIPPED: {}", missing.0));
+    }
     let mut count = results::Count::default();
     for arguments in [rest(), page()?, xtask()] {
         let mut cargo = Command::new(toolchain::host_cargo());
         cargo.args(["test", "--no-fail-fast"]).args(arguments).current_dir(workspace::root());
         cargo.env("FAULTLINE_GUEST", &images).env("FAULTLINE_REQUIRE_GUEST", "1");
+        if binutils.is_ok() {
+            cargo.env("FAULTLINE_REQUIRE_BINUTILS", "1");
+        }
         count += results::of_cargo_test(&mut cargo)?;
     }
     Ok(Outcome::Ran(count))
@@ -52,6 +63,13 @@ fn page() -> Result<Vec<String>> {
 /// In its own profile, in which it is built already.
 fn xtask() -> Vec<String> {
     ["--package", "xtask", "--profile", "xtask"].map(str::to_owned).into()
+}
+
+fn binutils() -> Result<()> {
+    match process::find(OBJDUMP) {
+        Some(_) => Ok(()),
+        None => packages::install(&[BINUTILS], "comparing the decoder with objdump"),
+    }
 }
 
 fn firmware() -> Result<()> {
