@@ -1,8 +1,9 @@
 //! The device tree of boards with any memory, harts and command line: it can be built or is refused in
 //! words, and another's parser reads from it what was asked for.
 
-use faultline_machine::boot::{ISA, MMU, MachineConfig};
+use faultline_machine::boot::{MMU, MachineConfig, isa};
 use faultline_machine::device_tree::{self, Description};
+use faultline_machine::hart::Features;
 use faultline_machine::loader::LoadedProgram;
 use faultline_machine::machine::Machine;
 
@@ -13,7 +14,8 @@ pub(crate) fn run(data: &[u8]) {
     let (memory, harts) = (bytes.double(), u32::from(bytes.byte() % 64));
     let (memory_mib, code) = (u32::from(bytes.half() % 8), usize::from(bytes.half()) * 64);
     let bootargs = String::from_utf8_lossy(bytes.take(data.len())).into_owned();
-    let description = Description { memory, harts, bootargs: &bootargs, isa: ISA, mmu: MMU };
+    let isa = isa(Features::default());
+    let description = Description { memory, harts, bootargs: &bootargs, isa: &isa, mmu: MMU };
     match device_tree::build(&description) {
         Ok(tree) => read(&tree, &description),
         Err(error) => assert!(bootargs.contains('\0'), "{error}"),

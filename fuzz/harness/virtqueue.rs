@@ -3,6 +3,7 @@
 
 use faultline_abi::board::DRAM_BASE;
 use faultline_machine::bus::Width;
+use faultline_machine::device::disk_faults::DiskFaults;
 use faultline_machine::device::virtio::{Transport, VirtioSlot};
 use faultline_machine::device::{Disk, Memory};
 use faultline_machine::ram::Ram;
@@ -54,7 +55,7 @@ pub(crate) fn run(data: &[u8]) {
 
 impl Driver {
     fn new(bytes: &mut Bytes<'_>) -> Self {
-        let mut slot = VirtioSlot::with_disk(Disk::new(vec![0xa5; SECTORS * 512]));
+        let mut slot = VirtioSlot::with_disk(Disk::new(vec![0xa5; SECTORS * 512]), DiskFaults::default());
         let transport = bytes.pick(&[Transport::Modern, Transport::Modern, Transport::Legacy]);
         slot.set_transport(transport);
         let size = bytes.pick(&[8, 1, 2, 64]);

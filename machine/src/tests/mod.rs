@@ -2,8 +2,8 @@
 
 mod asm;
 mod atomics;
-mod bits;
 mod binutils;
+mod bits;
 mod caches;
 mod csrs;
 mod faults;
