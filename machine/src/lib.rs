@@ -3,6 +3,7 @@
 //! [`machine::Machine`] runs; an [`observer::Observer`] listens. Time is the count of retired
 //! instructions, so the same image and the same inputs give the same run on every host.
 
+pub mod bench;
 pub mod boot;
 pub mod bus;
 mod clock;

@@ -22,15 +22,28 @@ use crate::{
 /// Builds guest and page and puts everything the page needs into one folder.
 pub(crate) fn build() -> Result<PathBuf> {
     guest::build()?;
-    let binaries = ui::step("Building the page and its worker for the browser", compile)?;
+    let binaries =
+        ui::step("Building the page and its worker for the browser", || compile(&["app", "worker"]))?;
     ui::step("Putting the page together", || assemble(&binaries))
 }
 
-fn compile() -> Result<Vec<Binary>> {
+/// A program of the page on its own, bound to JavaScript, in a folder with an empty page.
+pub(crate) fn build_alone(name: &str) -> Result<PathBuf> {
+    let binaries = ui::step(&format!("Building {name} for the browser"), || compile(&[name]))?;
+    let binary = binaries.first().with_context(|| format!("faultline-web has no binary `{name}`"))?;
+    let folder = bound(binary)?;
+    fs::write(folder.join("index.html"), "<!doctype html><title>Faultline</title>")?;
+    Ok(folder)
+}
+
+fn compile(programs: &[&str]) -> Result<Vec<Binary>> {
     let compiler = toolchain::ensure(Target::Web)?;
     let mut cargo = compiler.cargo(Target::Web);
     cargo.args(["build", "--profile", "web", "--target", Target::Web.triple()]);
-    cargo.args(["--package", "faultline-web", "--bins"]);
+    cargo.args(["--package", "faultline-web"]);
+    for program in programs {
+        cargo.args(["--bin", program]);
+    }
     cargo.arg("--target-dir").arg(workspace::web_build());
     cargo.args(["--message-format", "json-render-diagnostics"]).stdin(Stdio::null());
     binaries(&process::stdout_of(&mut cargo)?)

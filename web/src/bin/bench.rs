@@ -1,0 +1,37 @@
+//! The reference workloads in WebAssembly, for `cargo xtask bench`. The page holds nothing else: the
+//! driver (`web/examples/speed.rs`) calls what is exported here and reads the browser's clocks.
+
+#![cfg_attr(not(target_arch = "wasm32"), allow(unused, reason = "on the host it is only checked"))]
+#![allow(unreachable_pub, reason = "what JavaScript calls must be public")]
+
+use faultline_machine::bench::{Counts, Listening, Run, Workload};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// A machine at work.
+#[wasm_bindgen]
+pub struct Bench {
+    run: Run,
+    steps: u64,
+}
+
+#[wasm_bindgen]
+impl Bench {
+    /// A machine with a workload by its name, and somebody who listens.
+    #[wasm_bindgen(constructor)]
+    pub fn new(workload: &str, listening: &str) -> Result<Self, String> {
+        let workload: Workload = workload.parse()?;
+        let listening: Listening = listening.parse()?;
+        Ok(Self { run: Run::new(workload, listening), steps: workload.steps() })
+    }
+
+    /// Runs for a while, in slices, as the page's worker does. Returns what came of it: instructions,
+    /// traps and events.
+    pub fn advance(&mut self) -> Vec<u64> {
+        let Counts { instructions, traps, events } = self.run.advance(self.steps);
+        vec![instructions, traps, events]
+    }
+}
+
+fn main() {
+    console_error_panic_hook::set_once();
+}
