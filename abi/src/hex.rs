@@ -32,6 +32,32 @@ pub fn parse(text: &str) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok()
 }
 
+/// The same for a number that may be absent.
+pub mod option {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct Hex(#[serde(with = "super")] u64);
+
+    /// Writes `value` as `"0x1a2b"` or `null`.
+    ///
+    /// # Errors
+    /// Whatever the serializer reports.
+    #[allow(clippy::ref_option, reason = "serde's `with` fixes the signature")]
+    pub fn serialize<S: Serializer>(value: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.map(Hex).serialize(serializer)
+    }
+
+    /// Reads `"0x1a2b"` or `null`.
+    ///
+    /// # Errors
+    /// As for the number alone.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+        Ok(Option::<Hex>::deserialize(deserializer)?.map(|Hex(value)| value))
+    }
+}
+
 struct HexVisitor;
 
 impl de::Visitor<'_> for HexVisitor {

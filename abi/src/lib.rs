@@ -5,12 +5,14 @@
 //! ([`board`]), the system-call numbers ([`syscall`]), the tracepoints by which a kernel reports
 //! what it intends ([`trace`]), the scenario file format ([`scenario`]), and the line tables of the
 //! guest's programs ([`lines`]).
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, feature = "schema")), no_std)]
 
 #[cfg(feature = "serde")]
 extern crate alloc;
 
 pub mod addr;
+#[cfg(feature = "serde")]
+pub mod base64;
 pub mod board;
 #[cfg(feature = "serde")]
 pub mod hex;

@@ -1,13 +1,24 @@
-//! The scenario file: what to boot, with which options, what to say at which event, and the digest
-//! that the run must reproduce. See `docs/scenarios.md` for the format in words.
+//! The scenario file: what to boot, with which options, what to say and to ask at which event, and the
+//! digests that the run must reproduce. See `docs/scenarios.md` for the format in words and
+//! `docs/scenario.schema.json` for the format in JSON Schema.
 //!
 //! Reading checks everything before anything is used: [`Scenario::check`] names the field that is
 //! wrong. JSON itself is read by the callers (`faultline_machine::scenario`), with a cap on bytes.
+//! Fields that this version does not know are kept in [`Unknown`] and written back.
+
+mod check;
+mod note;
+mod unknown;
+pub mod v0;
 
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
+
+pub use check::Refused;
+pub use note::{Ask, Choices, Note, Prediction, Quantity, Question};
+pub use unknown::{Json, Unknown};
 
 /// The format version that this build writes.
 pub const FORMAT: u32 = 1;
@@ -18,8 +29,20 @@ pub mod limits {
     pub const FILE_BYTES: usize = 1 << 20;
     /// Characters of any one text.
     pub const TEXT_CHARS: usize = 8192;
-    /// Kernel options, narration notes, inputs: each list at most this long.
+    /// Kernel options, notes, questions, inputs, checkpoints: each list at most this long.
     pub const LIST: usize = 1000;
+    /// Answers to choose from.
+    pub const CHOICES: usize = 20;
+    /// Extra files on the disk.
+    pub const FILES: usize = 16;
+    /// Bytes of all extra files together.
+    pub const FILES_BYTES: usize = 512 << 10;
+    /// Characters of a file name.
+    pub const NAME_CHARS: usize = 100;
+    /// Values in all fields together that this version does not know.
+    pub const UNKNOWN: usize = 10_000;
+    /// How deep values may lie inside fields that this version does not know.
+    pub const UNKNOWN_DEPTH: usize = 16;
     /// Characters of the whole kernel command line.
     pub const COMMAND_LINE: usize = 1024;
     /// MiB of DRAM, smallest.
@@ -30,17 +53,30 @@ pub mod limits {
     pub const HARTS_MAX: u32 = 8;
     /// Instructions a scenario may run, largest.
     pub const INSTRUCTIONS_MAX: u64 = 100_000_000_000;
+    /// Hexadecimal digits of a checkpoint.
+    pub const CHECKPOINT_DIGITS: usize = 16;
 }
+
+/// A 64-bit number as JSON has it: a hexadecimal string.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(transparent)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(crate) struct Hexadecimal(#[schemars(regex(pattern = r"^0x[0-9a-fA-F]{1,16}$"))] String);
 
 /// A scenario, format version 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Scenario {
-    /// Format version: [`FORMAT`].
+    /// Format version: 1.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1)))]
     pub faultline: u32,
     /// One line, shown in the picker.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 8192)))]
     pub title: String,
     /// A sentence or two: what to look at.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = 8192)))]
     pub summary: String,
     /// Board settings.
     #[serde(default)]
@@ -51,15 +87,31 @@ pub struct Scenario {
     /// What boots.
     #[serde(default)]
     pub images: Images,
+    /// Files that are put on the disk before the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 16)))]
+    pub files: Vec<ExtraFile>,
     /// Console input, in order of instruction count.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = 1000)))]
     pub inputs: Vec<Input>,
     /// What to say at which event.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = 1000)))]
     pub narration: Vec<Note>,
+    /// What to ask at which event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 1000)))]
+    pub quiz: Vec<Question>,
+    /// Where to begin looking; the viewer's choice where absent (the first page fault).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
     /// Digests of the event stream.
     #[serde(default)]
     pub digest: Digests,
+    /// Fields of a later version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// A map in which no key stands twice: of two values for one option neither is to be trusted.
@@ -82,6 +134,9 @@ impl<'de> de::Visitor<'de> for Distinct {
             if map.contains_key(&key) {
                 return Err(de::Error::custom(format_args!("duplicate key `{key}`")));
             }
+            if map.len() == limits::LIST {
+                return Err(de::Error::custom(format_args!("more than {} options", limits::LIST)));
+            }
             map.insert(key, value);
         }
         Ok(map)
@@ -90,15 +145,15 @@ impl<'de> de::Visitor<'de> for Distinct {
 
 /// Board settings of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct MachineSettings {
     /// MiB of DRAM.
+    #[cfg_attr(feature = "schema", schemars(range(min = 2, max = 1024)))]
     pub memory_mib: u32,
-    /// Instructions after which the run is cut off.
-    #[serde(with = "crate::hex")]
-    pub max_instructions: u64,
     /// Harts.
     #[serde(skip_serializing_if = "is_one")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 8)))]
     pub harts: u32,
     /// Whether the hardware sets A and D.
     #[serde(skip_serializing_if = "is_default")]
@@ -106,10 +161,35 @@ pub struct MachineSettings {
     /// What becomes of misaligned loads and stores.
     #[serde(skip_serializing_if = "is_default")]
     pub misaligned: Misaligned,
+    /// The register layout of the virtio slots.
+    #[serde(skip_serializing_if = "is_default")]
+    pub virtio: Virtio,
+    /// Instructions and traps after which the run is cut off.
+    #[serde(with = "crate::hex")]
+    #[cfg_attr(feature = "schema", schemars(with = "Hexadecimal"))]
+    pub max_instructions: u64,
+    /// Fields of a later version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
+}
+
+impl Default for MachineSettings {
+    fn default() -> Self {
+        Self {
+            memory_mib: crate::board::DRAM_MIB_DEFAULT,
+            harts: 1,
+            adue: Adue::On,
+            misaligned: Misaligned::Hw,
+            virtio: Virtio::Modern,
+            max_instructions: 1_000_000_000,
+            unknown: Unknown::default(),
+        }
+    }
 }
 
 /// Whether the hardware sets the accessed and dirty bits of page-table entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Adue {
     /// It does (Svadu), unless software clears `menvcfg.ADUE`.
@@ -121,6 +201,7 @@ pub enum Adue {
 
 /// What becomes of loads and stores that are not aligned to their size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Misaligned {
     /// The hardware makes them.
@@ -130,8 +211,8 @@ pub enum Misaligned {
     Trap,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_one(count: &u32) -> bool {
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_one(count: &u32) -> bool {
     *count == 1
 }
 
@@ -139,301 +220,216 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-impl Default for MachineSettings {
-    fn default() -> Self {
-        Self {
-            memory_mib: crate::board::DRAM_MIB_DEFAULT,
-            max_instructions: 1_000_000_000,
-            harts: 1,
-            adue: Adue::On,
-            misaligned: Misaligned::Hw,
-        }
-    }
+/// The register layout of the virtio slots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Virtio {
+    /// Version 2.
+    #[default]
+    Modern,
+    /// Version 1, for drivers from before virtio 1.0.
+    Legacy,
 }
 
 /// The images that a scenario boots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Images {
     /// The kernel.
     pub kernel: Image,
     /// The disk in the first virtio slot, if any.
     pub disk: Option<Image>,
+    /// The program on the disk that the scenario is about, for its identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<Image>,
+    /// Fields of a later version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 impl Default for Images {
     fn default() -> Self {
-        Self { kernel: Image::named("kernel.elf"), disk: Some(Image::named("disk.img")) }
+        Self {
+            kernel: Image::named("kernel.elf"),
+            disk: Some(Image::named("disk.img")),
+            program: None,
+            unknown: Unknown::default(),
+        }
     }
 }
 
 /// An image by name and, once pinned, by content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Image {
     /// File name, without a folder.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$")))]
     pub name: String,
     /// SHA-256 in hexadecimal of the image for which the exact digest holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[0-9a-fA-F]{64}$")))]
     pub sha256: Option<String>,
+    /// Fields of a later version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 impl Image {
     /// An image by name alone.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        Self { name: name.into(), sha256: None }
+        Self { name: name.into(), ..Self::default() }
     }
 }
 
+/// A file that is put on the disk before the run: a text, or bytes in base64.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct ExtraFile {
+    /// File name in the root folder: at most eight letters, digits, `-` or `_`, then perhaps `.` and three more.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^[A-Za-z0-9_-]{1,8}(\.[A-Za-z0-9_-]{1,3})?$"))
+    )]
+    pub name: String,
+    /// Its contents, where they are text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Its contents, in base64 (RFC 4648, section 4, with padding).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base64: Option<String>,
+    /// Fields of a later version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
+}
+
 /// Console input.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Input {
     /// The instruction count at which it arrives.
     #[serde(with = "crate::hex")]
+    #[cfg_attr(feature = "schema", schemars(with = "Hexadecimal"))]
     pub instret: u64,
     /// What is typed.
+    #[cfg_attr(feature = "schema", schemars(length(max = 8192)))]
     pub text: String,
-}
-
-/// A sentence bound to an event, so that it survives a rebuilt kernel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Note {
-    /// The event.
-    pub at: Anchor,
-    /// What to say.
-    pub text: String,
+    /// Fields of a later version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// An event by kind and ordinal.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Anchor {
     /// `page-fault` for page-fault traps, or the `kind` of an event.
     pub kind: String,
     /// Which of them, counted from 0.
     pub ordinal: u32,
+    /// Fields of a later version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
+}
+
+impl Anchor {
+    /// The `ordinal`-th event of a kind, from 0.
+    #[must_use]
+    pub fn new(kind: &str, ordinal: u32) -> Self {
+        Self { kind: kind.into(), ordinal, unknown: Unknown::default() }
+    }
+}
+
+/// Where to begin looking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// Before the first instruction.
+    Beginning,
+    /// At the end of the run.
+    End,
+    /// Just after an event.
+    Event(Anchor),
+    /// After so many steps; holds only for the images whose SHA-256 is given.
+    Step(
+        #[serde(with = "crate::hex")]
+        #[cfg_attr(feature = "schema", schemars(with = "Hexadecimal"))]
+        u64,
+    ),
 }
 
 /// What a run must reproduce; see `docs/ARCHITECTURE.md`, "Two digests".
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Digests {
     /// SHA-256 of the semantic form: holds for every build of the kernel.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[0-9a-fA-F]{64}$")))]
     pub semantic: Option<String>,
     /// SHA-256 of every event: holds only for the images whose SHA-256 is given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[0-9a-fA-F]{64}$")))]
     pub exact: Option<String>,
+    /// Digests of the beginnings of both, to find the place where a run differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoints: Option<Checkpoints>,
+    /// Fields of a later version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
-/// Why a scenario is refused: the field, and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// Path of the field, such as `machine.memory_mib`.
-    pub field: String,
-    /// What is wrong and what would be right.
-    pub reason: String,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "field `{}`: {}", self.field, self.reason)
-    }
-}
-
-impl core::error::Error for Refused {}
-
-fn refuse<T>(field: impl Into<String>, reason: impl Into<String>) -> Result<T, Refused> {
-    Err(Refused { field: field.into(), reason: reason.into() })
+/// Digests of the beginnings of a run: the first 64 bits of each SHA-256, in hexadecimal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Checkpoints {
+    /// Events between two exact checkpoints.
+    pub events: u32,
+    /// After each so many events, the exact digest of all events so far.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 1000), inner(regex(pattern = r"^[0-9a-f]{16}$"))))]
+    pub exact: Vec<String>,
+    /// Lines between two semantic checkpoints.
+    pub lines: u32,
+    /// After each so many lines of the semantic form, the digest of all lines so far.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 1000), inner(regex(pattern = r"^[0-9a-f]{16}$"))))]
+    pub semantic: Vec<String>,
+    /// Fields of a later version.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 impl Scenario {
+    /// A scenario with this title and defaults for everything else.
+    #[must_use]
+    pub fn named(title: &str) -> Self {
+        Self {
+            faultline: FORMAT,
+            title: title.into(),
+            summary: String::new(),
+            machine: MachineSettings::default(),
+            kernel: BTreeMap::new(),
+            images: Images::default(),
+            files: Vec::new(),
+            inputs: Vec::new(),
+            narration: Vec::new(),
+            quiz: Vec::new(),
+            start: None,
+            digest: Digests::default(),
+            unknown: Unknown::default(),
+        }
+    }
+
     /// The kernel's command line: the options as `key=value`, in alphabetical order.
     #[must_use]
     pub fn command_line(&self) -> String {
         let options: Vec<String> = self.kernel.iter().map(|(key, value)| format!("{key}={value}")).collect();
         options.join(" ")
-    }
-
-    /// Checks every limit.
-    ///
-    /// # Errors
-    /// The first field that breaks one.
-    pub fn check(&self) -> Result<(), Refused> {
-        if self.faultline != FORMAT {
-            return refuse(
-                "faultline",
-                format!("format version {} is unknown; this build reads version {FORMAT}", self.faultline),
-            );
-        }
-        text("title", &self.title)?;
-        text("summary", &self.summary)?;
-        if self.title.trim().is_empty() {
-            return refuse("title", "is empty; give the scenario a name");
-        }
-        self.machine.check()?;
-        self.check_kernel()?;
-        image("images.kernel", &self.images.kernel)?;
-        if let Some(disk) = &self.images.disk {
-            image("images.disk", disk)?;
-        }
-        self.check_inputs()?;
-        self.check_narration()?;
-        digest("digest.semantic", self.digest.semantic.as_deref())?;
-        digest("digest.exact", self.digest.exact.as_deref())
-    }
-
-    fn check_kernel(&self) -> Result<(), Refused> {
-        for (key, value) in &self.kernel {
-            let plain = |text: &str| text.chars().all(|c| c.is_ascii_graphic());
-            if key.is_empty() || !plain(key) || key.contains('=') {
-                return refuse(
-                    format!("kernel.{key}"),
-                    "an option's name is printable, without spaces or `=`",
-                );
-            }
-            if !plain(value) {
-                return refuse(format!("kernel.{key}"), "an option's value is printable, without spaces");
-            }
-        }
-        let length = self.command_line().len();
-        if length > limits::COMMAND_LINE {
-            return refuse(
-                "kernel",
-                format!("the command line has {length} characters; at most {}", limits::COMMAND_LINE),
-            );
-        }
-        Ok(())
-    }
-
-    fn check_inputs(&self) -> Result<(), Refused> {
-        list("inputs", self.inputs.len())?;
-        for (i, pair) in self.inputs.windows(2).enumerate() {
-            if pair[0].instret > pair[1].instret {
-                return refuse(
-                    format!("inputs[{}].instret", i + 1),
-                    "inputs must stand in order of instruction count",
-                );
-            }
-        }
-        self.inputs
-            .iter()
-            .enumerate()
-            .try_for_each(|(i, input)| text(&format!("inputs[{i}].text"), &input.text))
-    }
-
-    fn check_narration(&self) -> Result<(), Refused> {
-        list("narration", self.narration.len())?;
-        self.narration
-            .iter()
-            .enumerate()
-            .try_for_each(|(i, note)| text(&format!("narration[{i}].text"), &note.text))
-    }
-}
-
-impl MachineSettings {
-    /// Checks the limits of the board.
-    ///
-    /// # Errors
-    /// The first field that breaks one.
-    pub fn check(&self) -> Result<(), Refused> {
-        let (min, max) = (limits::MEMORY_MIB_MIN, limits::MEMORY_MIB_MAX);
-        if !(min..=max).contains(&self.memory_mib) {
-            return refuse("machine.memory_mib", format!("{} MiB; give {min} to {max}", self.memory_mib));
-        }
-        if self.max_instructions > limits::INSTRUCTIONS_MAX {
-            return refuse("machine.max_instructions", format!("at most {:#x}", limits::INSTRUCTIONS_MAX));
-        }
-        if !(1..=limits::HARTS_MAX).contains(&self.harts) {
-            return refuse("machine.harts", format!("{} harts; give 1 to {}", self.harts, limits::HARTS_MAX));
-        }
-        Ok(())
-    }
-}
-
-fn text(field: &str, value: &str) -> Result<(), Refused> {
-    if value.chars().count() > limits::TEXT_CHARS {
-        return refuse(field, format!("longer than {} characters", limits::TEXT_CHARS));
-    }
-    Ok(())
-}
-
-fn list(field: &str, length: usize) -> Result<(), Refused> {
-    if length > limits::LIST {
-        return refuse(field, format!("{length} entries; at most {}", limits::LIST));
-    }
-    Ok(())
-}
-
-fn image(field: &str, image: &Image) -> Result<(), Refused> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if image.name.is_empty()
-        || image.name.starts_with('.')
-        || image.name.len() > 100
-        || !image.name.chars().all(plain)
-    {
-        return refuse(
-            format!("{field}.name"),
-            "a plain file name: letters, digits, `.`, `-`, `_`; no folder",
-        );
-    }
-    digest(&format!("{field}.sha256"), image.sha256.as_deref())
-}
-
-fn digest(field: &str, value: Option<&str>) -> Result<(), Refused> {
-    match value {
-        Some(hex) if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            refuse(field, "a SHA-256 digest is 64 hexadecimal digits")
-        }
-        _ => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sample() -> Scenario {
-        Scenario {
-            faultline: FORMAT,
-            title: "t".into(),
-            summary: String::new(),
-            machine: MachineSettings::default(),
-            kernel: [("sbrk", "lazy"), ("init", "lazy")].map(|(k, v)| (k.into(), v.into())).into(),
-            images: Images::default(),
-            inputs: Vec::new(),
-            narration: Vec::new(),
-            digest: Digests::default(),
-        }
-    }
-
-    #[test]
-    fn options_become_a_command_line_in_a_fixed_order() {
-        assert_eq!(sample().command_line(), "init=lazy sbrk=lazy");
-    }
-
-    #[test]
-    fn a_refusal_names_the_field() {
-        type Break = fn(&mut Scenario);
-        let cases: [(&str, Break); 10] = [
-            ("faultline", |s| s.faultline = 2),
-            ("title", |s| s.title = " ".into()),
-            ("machine.memory_mib", |s| s.machine.memory_mib = 0),
-            ("machine.max_instructions", |s| s.machine.max_instructions = u64::MAX),
-            ("machine.harts", |s| s.machine.harts = 9),
-            ("kernel.a b", |s| drop(s.kernel.insert("a b".into(), "c".into()))),
-            ("kernel.k", |s| drop(s.kernel.insert("k".into(), "two words".into()))),
-            ("images.kernel.name", |s| s.images.kernel.name = "../secret".into()),
-            ("digest.semantic", |s| s.digest.semantic = Some("12".into())),
-            ("inputs[1].instret", |s| {
-                let input = |instret| Input { instret, text: "x".into() };
-                s.inputs = [input(2), input(1)].into();
-            }),
-        ];
-        assert_eq!(sample().check(), Ok(()));
-        for (field, break_it) in cases {
-            let mut scenario = sample();
-            break_it(&mut scenario);
-            assert_eq!(scenario.check().unwrap_err().field, field);
-        }
     }
 }

@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use faultline_abi::scenario::Digests;
+use faultline_abi::scenario::{Checkpoints, Digests, limits};
 use faultline_abi::sv39::{Access, Check, FlagLetters, Pte, PteFlags, satp_root};
 use faultline_abi::trace::{AreaKind, AreaOp, FrameOp, ProcessOp, Resolution};
 use faultline_abi::{PAGE_SIZE, PhysAddr, Ppn, VirtAddr};
@@ -37,7 +37,60 @@ pub fn of(events: &[Event]) -> Digests {
         exact.add(event);
         semantic.add(&event.what, event.mode);
     }
-    Digests { semantic: Some(semantic.digest()), exact: Some(exact.finish()) }
+    digests(exact, &semantic)
+}
+
+/// Both digests, and those of their beginnings.
+#[must_use]
+pub fn digests(exact: Exact, semantic: &Semantic) -> Digests {
+    let (events, exact, whole) = exact.finish_with_checkpoints();
+    let text = semantic.lines();
+    let lines = checkpoint_distance(text.len());
+    let (semantic, semantic_whole) = semantic_checkpoints(&text, lines);
+    let checkpoints = Checkpoints { events, exact, lines, semantic, ..Checkpoints::default() };
+    Digests {
+        semantic: Some(semantic_whole),
+        exact: Some(whole),
+        checkpoints: Some(checkpoints),
+        ..Digests::default()
+    }
+}
+
+/// Checkpoints of a digest that are kept at most: each is some bytes of the scenario's file, and enough
+/// to say in which stretch of a run a difference lies.
+const CHECKPOINTS_MAX: usize = 64;
+/// The smallest distance between two.
+const CHECKPOINT_DISTANCE: u32 = 64;
+
+/// The distance at which a stream of this length has few enough checkpoints.
+#[must_use]
+pub fn checkpoint_distance(length: usize) -> u32 {
+    let mut distance = CHECKPOINT_DISTANCE;
+    while length / distance as usize > CHECKPOINTS_MAX {
+        distance *= 2;
+    }
+    distance
+}
+
+/// After each `distance` lines the digest of all lines so far, shortened; and that of all.
+#[must_use]
+pub fn semantic_checkpoints(lines: &[String], distance: u32) -> (Vec<String>, String) {
+    let mut hash = Sha256::new();
+    let mut checkpoints = Vec::new();
+    for (n, line) in (1u64..).zip(lines) {
+        hash.update(line);
+        hash.update("\n");
+        if n.is_multiple_of(distance.into()) {
+            checkpoints.push(shortened(&hash));
+        }
+    }
+    (checkpoints, hexadecimal(hash))
+}
+
+fn shortened(hash: &Sha256) -> String {
+    let mut text = hexadecimal(hash.clone());
+    text.truncate(limits::CHECKPOINT_DIGITS);
+    text
 }
 
 /// The SHA-256 of `bytes`, in hexadecimal.
@@ -54,10 +107,30 @@ fn hexadecimal(hash: Sha256) -> String {
 }
 
 /// The exact digest, event by event: SHA-256 over the lines of JSON, each with its line's end.
-#[derive(Clone, Debug, Default)]
-pub struct Exact(Sha256);
+#[derive(Clone, Debug)]
+pub struct Exact {
+    hash: Sha256,
+    events: u64,
+    /// Events between two checkpoints; doubles when there are too many, unless it was asked for.
+    distance: u32,
+    asked_for: bool,
+    checkpoints: Vec<String>,
+}
+
+impl Default for Exact {
+    fn default() -> Self {
+        let (hash, checkpoints) = (Sha256::new(), Vec::new());
+        Self { hash, events: 0, distance: CHECKPOINT_DISTANCE, asked_for: false, checkpoints }
+    }
+}
 
 impl Exact {
+    /// With a checkpoint after each `distance` events, however many there will be.
+    #[must_use]
+    pub fn with_distance(distance: u32) -> Self {
+        Self { distance: distance.max(1), asked_for: true, ..Self::default() }
+    }
+
     /// Takes in the next event.
     pub fn add(&mut self, event: &Event) {
         self.add_line(&event.to_json());
@@ -65,14 +138,36 @@ impl Exact {
 
     /// Takes in the next event, already printed.
     pub fn add_line(&mut self, line: &str) {
-        self.0.update(line);
-        self.0.update("\n");
+        self.hash.update(line);
+        self.hash.update("\n");
+        self.events += 1;
+        if self.events.is_multiple_of(self.distance.into()) {
+            self.checkpoints.push(shortened(&self.hash));
+            self.thin();
+        }
+    }
+
+    /// Keeps every second checkpoint where there are too many.
+    fn thin(&mut self) {
+        if self.asked_for {
+            return;
+        }
+        while self.checkpoints.len() > CHECKPOINTS_MAX {
+            self.checkpoints = self.checkpoints.drain(..).skip(1).step_by(2).collect();
+            self.distance *= 2;
+        }
     }
 
     /// The digest.
     #[must_use]
     pub fn finish(self) -> String {
-        hexadecimal(self.0)
+        hexadecimal(self.hash)
+    }
+
+    /// The distance of the checkpoints, the checkpoints, and the digest.
+    #[must_use]
+    pub fn finish_with_checkpoints(self) -> (u32, Vec<String>, String) {
+        (self.distance, self.checkpoints, hexadecimal(self.hash))
     }
 }
 

@@ -31,6 +31,7 @@ pub mod machine;
 pub mod mmu;
 pub mod narrate;
 pub mod observer;
+pub mod quiz;
 pub mod ram;
 pub mod recorder;
 mod registers;

@@ -5,10 +5,14 @@
 
 use std::fmt;
 
-use faultline_abi::scenario::{Adue, FORMAT, Misaligned, Refused, Scenario, limits};
-use faultline_abi::{hex, scenario};
+use faultline_abi::hex;
+use faultline_abi::scenario::{
+    Adue, Anchor, FORMAT, Misaligned, Refused, Scenario, Start, Virtio, limits, v0,
+};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
+use crate::device::virtio::Transport;
 use crate::event::Selector;
 use crate::hart::{self, Features};
 use crate::mmu::walk::Update;
@@ -45,13 +49,14 @@ impl From<Refused> for ScenarioError {
     }
 }
 
-/// The one field that every version has.
+/// The one field that every version has, and the one by which a recording is known.
 #[derive(Deserialize)]
 struct Version {
-    faultline: u32,
+    faultline: Option<u64>,
+    recording: Option<IgnoredAny>,
 }
 
-/// Reads a scenario.
+/// Reads a scenario; one of an older version becomes one of the present version.
 ///
 /// # Errors
 /// What is wrong: the line and column, or the field.
@@ -60,18 +65,36 @@ pub fn parse(file: &[u8]) -> Result<Scenario, ScenarioError> {
         return Err(ScenarioError::TooLarge(file.len()));
     }
     let version: Version = serde_json::from_slice(file).map_err(ScenarioError::Json)?;
-    check_version(version.faultline)?;
-    let scenario: Scenario = serde_json::from_slice(file).map_err(ScenarioError::Json)?;
+    let scenario = match version.faultline {
+        Some(0) => serde_json::from_slice::<v0::Scenario>(file).map_err(ScenarioError::Json)?.migrate()?,
+        Some(1) => serde_json::from_slice(file).map_err(ScenarioError::Json)?,
+        Some(other) => return Err(unknown_version(other).into()),
+        None if version.recording.is_some() => {
+            let reason = "the file is a recording; its scenario is inside";
+            return Err(Refused::new("faultline", reason).into());
+        }
+        None => {
+            let reason = format!("missing; a scenario begins with its format version, {FORMAT}");
+            return Err(Refused::new("faultline", reason).into());
+        }
+    };
     check(&scenario)?;
     Ok(scenario)
 }
 
-fn check_version(version: u32) -> Result<(), Refused> {
-    if version == FORMAT {
-        return Ok(());
-    }
-    let reason = format!("format version {version} is unknown; this build reads version {FORMAT}");
-    Err(Refused { field: "faultline".into(), reason })
+fn unknown_version(version: u64) -> Refused {
+    let reason = format!("format version {version} is unknown; this build reads versions 0 to {FORMAT}");
+    Refused::new("faultline", reason)
+}
+
+/// The scenario as it is written into a file.
+///
+/// # Panics
+/// Never: every scenario has a JSON form.
+#[must_use]
+pub fn write(scenario: &Scenario) -> String {
+    let json = serde_json::to_string_pretty(scenario);
+    json.expect("a scenario has only strings for keys and writes to memory") + "\n"
 }
 
 /// Checks every limit, and that each note is bound to a kind of event that exists.
@@ -80,13 +103,28 @@ fn check_version(version: u32) -> Result<(), Refused> {
 /// The first field that is wrong.
 pub fn check(scenario: &Scenario) -> Result<(), Refused> {
     scenario.check()?;
-    for (i, note) in scenario.narration.iter().enumerate() {
-        note.at
-            .kind
-            .parse::<Selector>()
-            .map_err(|reason| Refused { field: format!("narration[{i}].at.kind"), reason })?;
-    }
-    Ok(())
+    let notes = scenario.narration.iter().enumerate();
+    let questions = scenario.quiz.iter().enumerate();
+    let start = match &scenario.start {
+        Some(Start::Event(at)) => Some(("start.event".into(), at)),
+        _ => None,
+    };
+    let anchors = notes
+        .map(|(i, note)| (format!("narration[{i}].at"), &note.at))
+        .chain(questions.map(|(i, question)| (format!("quiz[{i}].at"), &question.at)))
+        .chain(start);
+    anchors.into_iter().try_for_each(|(field, at)| {
+        let selector = at.kind.parse::<Selector>();
+        selector.map(drop).map_err(|reason| Refused::new(format!("{field}.kind"), reason))
+    })
+}
+
+/// The number of the event that an anchor means, where it happens.
+#[must_use]
+pub fn find(events: &[crate::event::Event], at: &Anchor) -> Option<usize> {
+    let selector: Selector = at.kind.parse().ok()?;
+    let mut meant = events.iter().enumerate().filter(|(_, event)| selector.matches(&event.what));
+    meant.nth(at.ordinal as usize).map(|(n, _)| n)
 }
 
 /// Changes one setting: `memory=64` (MiB), `max-instructions=1000000`, `harts=2`, `adue=off`,
@@ -135,11 +173,15 @@ pub fn parse_count(text: &str) -> Option<u64> {
 
 /// The settings of the board that a scenario describes.
 #[must_use]
-pub fn machine_config(scenario: &scenario::Scenario, disk: Option<Vec<u8>>) -> crate::boot::MachineConfig {
+pub fn machine_config(scenario: &Scenario, disk: Option<Vec<u8>>) -> crate::boot::MachineConfig {
     crate::boot::MachineConfig {
         memory_mib: scenario.machine.memory_mib,
         harts: scenario.machine.harts,
         features: features(scenario.machine.adue, scenario.machine.misaligned),
+        virtio: match scenario.machine.virtio {
+            Virtio::Modern => Transport::Modern,
+            Virtio::Legacy => Transport::Legacy,
+        },
         bootargs: scenario.command_line(),
         disk,
         ..crate::boot::MachineConfig::default()
@@ -189,10 +231,11 @@ mod tests {
         let large = vec![b' '; limits::FILE_BYTES + 1];
         for (file, message) in [
             (&large[..], "bytes; a scenario has at most"),
-            (b"{}", "missing field `faultline` at line 1"),
+            (b"{}", "field `faultline`: missing; a scenario begins with its format version, 1"),
+            (br#"{"recording":1}"#, "the file is a recording; its scenario is inside"),
             (
                 br#"{"faultline":2,"something":[1]}"#,
-                "format version 2 is unknown; this build reads version 1",
+                "format version 2 is unknown; this build reads versions 0 to 1",
             ),
             (br#"{"faultline":1}"#, "missing field `title`"),
             (

@@ -206,7 +206,7 @@ fn bad_input_is_refused_with_one_line_that_says_where() {
     assert_refused(&["run", &json(r#"{"faultline":1,"ti"#)], "the JSON is cut off: EOF");
     assert_refused(
         &["run", &json(r#"{"faultline":7}"#)],
-        "format version 7 is unknown; this build reads version 1",
+        "format version 7 is unknown; this build reads versions 0 to 1",
     );
     let scenario = json(r#"{"faultline":1,"title":"t"}"#);
     let empty = Folder::new("bad-input-empty");

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use common::{elf, guest, scenarios, session};
 use faultline_abi::PhysAddr;
 use faultline_abi::board::DRAM_BASE;
-use faultline_abi::scenario::{Digests, FORMAT, Images, Input, MachineSettings, Scenario};
+use faultline_abi::scenario::{Input, MachineSettings, Scenario};
 use faultline_machine::bus::ExitCode;
 use faultline_machine::event::{Detector, EventKind, What};
 use faultline_machine::recorder::EVENTS_MAX;
@@ -126,17 +126,8 @@ fn a_budget_is_kept_and_the_goal_is_reached_by_asking_again() {
 
 /// A scenario for a program of a few words, which reads from the UART.
 fn reading(inputs: Vec<Input>, words: &[u32], max_instructions: u64) -> Session {
-    let scenario = Scenario {
-        faultline: FORMAT,
-        title: "t".into(),
-        summary: String::new(),
-        machine: MachineSettings { memory_mib: 2, max_instructions, ..MachineSettings::default() },
-        kernel: Default::default(),
-        images: Images::default(),
-        inputs,
-        narration: Vec::new(),
-        digest: Digests::default(),
-    };
+    let machine = MachineSettings { memory_mib: 2, max_instructions, ..MachineSettings::default() };
+    let scenario = Scenario { machine, inputs, ..Scenario::named("t") };
     Session::load(Boot { scenario, kernel: elf(words), disk: None }).unwrap()
 }
 
@@ -152,7 +143,7 @@ const ECHO: [u32; 7] = [
 ];
 
 fn input(instret: u64, text: &str) -> Input {
-    Input { instret, text: text.into() }
+    Input { instret, text: text.into(), ..Input::default() }
 }
 
 #[test]

@@ -47,6 +47,8 @@ enum Command {
     Digest(DigestArguments),
     /// Print the source of one of the guest's programs, or the line that an instruction comes from.
     Source(SourceArguments),
+    /// Print the JSON Schema of scenario files.
+    Schema,
 }
 
 /// A scenario and the settings that differ from it.
@@ -285,8 +287,15 @@ fn main() -> ExitCode {
         Command::Boot(arguments) => boot::boot(arguments),
         Command::Digest(arguments) => run::digest(arguments),
         Command::Source(arguments) => source::source(arguments),
+        Command::Schema => schema(),
     };
     result.unwrap_or_else(|failure| failure.report())
+}
+
+/// `faultline schema`.
+fn schema() -> Result<ExitCode, Failure> {
+    print!("{}", include_str!("../../../../docs/scenario.schema.json"));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Help goes to stdout as it is; a mistake becomes one line.

@@ -125,10 +125,9 @@ fn write(mut scenario: Scenario, semantic: String, arguments: &DigestArguments) 
     if !arguments.scenario.settings.is_empty() || arguments.scenario.max_instructions.is_some() {
         return Err(Failure::new("--write takes the scenario as it is; drop --set and --max-instructions"));
     }
-    scenario.digest = Digests { semantic: Some(semantic), exact: None };
-    let mut json = serde_json::to_string_pretty(&scenario).map_err(|error| Failure::file(path, error))?;
-    json.push('\n');
-    std::fs::write(path, json).map_err(|error| Failure::file(path, error))
+    scenario.digest = Digests { semantic: Some(semantic), exact: None, ..scenario.digest };
+    std::fs::write(path, faultline_machine::scenario::write(&scenario))
+        .map_err(|error| Failure::file(path, error))
 }
 
 /// Says of each digest what it is and whether it is the one that the scenario promises.
