@@ -27,7 +27,7 @@ const DEVICE_TREE_ALIGNMENTS: [u64; 2] = [2 << 20, 4096];
 pub struct MachineConfig {
     /// MiB of DRAM.
     pub memory_mib: u32,
-    /// Harts; one, for now.
+    /// Harts, 1 to [`limits::HARTS_MAX`].
     pub harts: u32,
     /// The kernel's command line.
     pub bootargs: String,
@@ -75,7 +75,8 @@ impl Machine {
         images.load(&mut ram, tree_at, &tree)?;
         let board = Board::with_faults(config.harts, config.disk.map(Disk::new), config.disk_faults);
         let board = board.with_transport(config.virtio);
-        let mut machine = Self::from_parts(ram, board, BOOT_ROM.base).with_features(config.features);
+        let mut machine =
+            Self::from_parts(ram, board, BOOT_ROM.base).with_harts(config.harts, config.features);
         if let Some(tohost) = program.tohost {
             machine.watch_tohost(tohost);
         }
@@ -93,8 +94,9 @@ fn check(config: &MachineConfig) -> Result<(), LoadError> {
         let given = config.memory_mib;
         return Err(LoadError::Setting(format!("{given} MiB of memory; give {min} to {max}")));
     }
-    if config.harts != 1 {
-        return Err(LoadError::Setting(format!("{} harts; this machine has one", config.harts)));
+    if !(1..=limits::HARTS_MAX).contains(&config.harts) {
+        let (given, max) = (config.harts, limits::HARTS_MAX);
+        return Err(LoadError::Setting(format!("{given} harts; give 1 to {max}")));
     }
     if config.bootargs.contains('\0') {
         return Err(LoadError::Setting("the kernel's command line holds a zero byte".into()));
@@ -204,7 +206,8 @@ mod tests {
         for (memory_mib, harts, bootargs, message) in [
             (1, 1, "", "1 MiB of memory; give 2 to 1024"),
             (2000, 1, "", "2000 MiB of memory; give 2 to 1024"),
-            (128, 0, "", "0 harts; this machine has one"),
+            (128, 0, "", "0 harts; give 1 to 8"),
+            (128, 9, "", "9 harts; give 1 to 8"),
             (128, 1, "a\0b", "the kernel's command line holds a zero byte"),
         ] {
             let bootargs = bootargs.into();

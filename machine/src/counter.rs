@@ -56,6 +56,13 @@ impl Counter {
     pub(crate) fn counting(&self) -> Counting {
         self.counting
     }
+
+    /// The clock went on by `count` for something that is not counted here.
+    pub(crate) fn skip(&mut self, count: u64) {
+        if self.counting == Counting::Runs {
+            self.base = self.base.wrapping_sub(count);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -80,5 +87,15 @@ mod tests {
         counter.set(Counting::Stands, 102);
         counter.write(5, 103);
         assert_eq!(counter.value(200), 5);
+    }
+
+    #[test]
+    fn what_others_did_is_not_counted() {
+        let mut counter = Counter::default();
+        counter.skip(10);
+        assert_eq!(counter.value(12), 2);
+        counter.set(Counting::Stands, 12);
+        counter.skip(10);
+        assert_eq!(counter.value(40), 3);
     }
 }

@@ -30,7 +30,8 @@ const READ_PER_INSTRUCTION: u64 = 4;
 #[derive(Clone, Debug, Default)]
 pub struct Detectors {
     held: Translations,
-    repeats: Repeats,
+    /// By hart.
+    repeats: BTreeMap<u32, Repeats>,
     spaces: Spaces,
     said: Said,
     given: BTreeSet<Given>,
@@ -54,9 +55,10 @@ type Given = (Detector, Option<Ppn>, Option<VirtAddr>, Option<PhysAddr>);
 impl Detectors {
     /// Something happened.
     pub fn event(&mut self, cx: &Context, what: &What) {
+        self.spaces.hart = cx.hart;
         match what {
             What::Trap(trap) => self.trapped(cx, trap),
-            What::Return { target, .. } => self.repeats.returned(cx, *target),
+            What::Return { target, .. } => self.repeats.entry(cx.hart).or_default().returned(cx, *target),
             What::Pte(change) => self.spaces.changed(change),
             What::Satp { new, .. } if new >> 60 == SATP_SV39 => self.spaces.named(satp_root(*new)),
             &What::Sfence { va, asid } => self.held.fence(Fence { hart: cx.hart, va, asid }),
@@ -78,10 +80,12 @@ impl Detectors {
         }
     }
 
-    /// The kernel is done for now: looks at what has changed.
+    /// The kernel is done for now on this hart: looks at what has changed there. What another hart has
+    /// changed, too, waits until that one is done.
     pub fn settled(&mut self, cx: &Context, ram: &Ram) {
+        self.spaces.hart = cx.hart;
         self.spaces.read_new(cx.instret, ram);
-        for frame in core::mem::take(&mut self.spaces.touched) {
+        for frame in self.spaces.take_touched() {
             self.judge(frame, ram);
         }
     }
@@ -99,7 +103,7 @@ impl Detectors {
     fn trapped(&mut self, cx: &Context, trap: &Trap) {
         let Some(access) = trap.page_fault() else { return };
         let va = VirtAddr::new(trap.stval);
-        if self.repeats.faulted(cx, trap) {
+        if self.repeats.entry(cx.hart).or_default().faulted(cx, trap) {
             self.warnings.push(Warning {
                 detector: Detector::RepeatedFault,
                 root: Some(satp_root(trap.satp)),
@@ -126,7 +130,7 @@ impl Detectors {
     }
 
     fn frame(&mut self, op: FrameOp, frame: Ppn, refs: u32, usage: FrameKind) {
-        self.spaces.touched.insert(frame);
+        self.spaces.touch(frame);
         if op == FrameOp::Freed {
             self.said.freed.insert(frame)
         } else {
@@ -236,8 +240,10 @@ struct Spaces {
     users: BTreeSet<(Ppn, Ppn, VirtAddr)>,
     /// Roots whose tables are to be read, for more than single entries changed.
     unread: BTreeSet<Ppn>,
-    /// Frames of which something has changed.
-    touched: BTreeSet<Ppn>,
+    /// By hart the frames of which it has changed something.
+    touched: BTreeMap<u32, BTreeSet<Ppn>>,
+    /// The hart that does what is being reported.
+    hart: u32,
     entries_read: u64,
 }
 
@@ -268,8 +274,19 @@ impl Spaces {
         {
             self.pages.insert((root, va), pte.ppn());
             self.users.insert((pte.ppn(), root, va));
-            self.touched.insert(pte.ppn());
+            self.touch(pte.ppn());
         }
+    }
+
+    fn touch(&mut self, frame: Ppn) {
+        self.touched.entry(self.hart).or_default().insert(frame);
+    }
+
+    /// The frames that the hart has changed something of, and no other that has not returned since.
+    fn take_touched(&mut self) -> Vec<Ppn> {
+        let own = self.touched.remove(&self.hart).unwrap_or_default();
+        let elsewhere = |frame: &Ppn| self.touched.values().any(|frames| frames.contains(frame));
+        own.into_iter().filter(|frame| !elsewhere(frame)).collect()
     }
 
     fn forget(&mut self, root: Ppn) {

@@ -220,6 +220,11 @@ impl Hart {
             .or_else(|| self.first_open(to_supervisor, Privilege::Supervisor, status::SIE))
     }
 
+    /// Whether it can go on: it does not wait, or an enabled interrupt is pending.
+    pub(crate) fn is_awake(&self) -> bool {
+        !self.waiting || self.csrs.pending() & self.csrs.mie != 0
+    }
+
     /// The most urgent of `pending` if its handler's privilege accepts interrupts now.
     fn first_open(&self, pending: u64, handler: Privilege, enable: u64) -> Option<Interrupt> {
         let open = self.mode < handler || self.mode == handler && self.csrs.mstatus & enable != 0;

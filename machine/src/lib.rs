@@ -36,6 +36,7 @@ pub mod ram;
 pub mod recorder;
 mod registers;
 pub mod scenario;
+mod schedule;
 pub mod session;
 pub mod statistics;
 pub mod translations;

@@ -8,11 +8,12 @@ use crate::{
     code::CodeCache,
     csr::Csrs,
     device::Board,
-    exec::{Cpu, System},
+    exec::{Cpu, Peers, System},
     hart::{Features, Hart},
     mmu::{tables::Tables, tlb::Tlb},
     observer::Observer,
     ram::{Image, Ram, flag},
+    schedule::{Schedule, TurnIs},
     trap::{Cause, Interrupt},
 };
 
@@ -25,7 +26,7 @@ pub enum RunEnd {
     Stopped,
     /// The guest switched the board off. It stays off: every further run ends here at once.
     Exited(ExitCode),
-    /// The hart waits for an interrupt that no timer will raise: only input can wake it.
+    /// Every hart waits for an interrupt that no timer will raise: only input can wake one.
     WaitingForInput,
 }
 
@@ -33,7 +34,9 @@ pub enum RunEnd {
 #[derive(Debug)]
 pub struct Machine<D: Devices = Board> {
     harts: Vec<Hart>,
+    /// The cached translations of each hart.
     tlbs: Vec<Tlb>,
+    schedule: Schedule,
     system: System<D>,
 }
 
@@ -41,6 +44,7 @@ pub struct Machine<D: Devices = Board> {
 #[derive(Clone, Debug)]
 pub struct Keyframe<D: Devices = Board> {
     harts: Vec<Hart>,
+    schedule: Schedule,
     ram: Image,
     devices: D,
     tables: Tables,
@@ -57,7 +61,7 @@ impl<D: Devices> Keyframe<D> {
 }
 
 impl<D: Devices> Machine<D> {
-    /// A machine with this memory and these devices, whose hart 0 starts in M-mode at `reset_pc`.
+    /// A machine with this memory, these devices and one hart, which starts in M-mode at `reset_pc`.
     #[must_use]
     pub fn from_parts(mut ram: Ram, devices: D, reset_pc: u64) -> Self {
         let frames = ram.all_frames().len();
@@ -72,15 +76,18 @@ impl<D: Devices> Machine<D> {
             tohost: None,
         };
         let hart = Hart::new(0, reset_pc & !1, Features::default());
-        Self { harts: vec![hart], tlbs: vec![Tlb::new()], system }
+        Self { harts: vec![hart], tlbs: vec![Tlb::new()], schedule: Schedule::new(1), system }
     }
 
-    /// The same machine, at its start, with harts of this kind.
+    /// The same machine, at its start, with so many harts of this kind, at least one. They take turns:
+    /// each makes a fixed number of steps, so that a run with several harts is as deterministic as
+    /// with one. All start alike; `mhartid` tells them apart.
     #[must_use]
-    pub fn with_features(mut self, features: Features) -> Self {
-        for hart in &mut self.harts {
-            *hart = Hart::new(hart.id, hart.pc, features);
-        }
+    pub fn with_harts(mut self, count: u32, features: Features) -> Self {
+        let reset_pc = self.harts.first().map_or(0, |hart| hart.pc);
+        self.harts = (0..count.max(1)).map(|id| Hart::new(id, reset_pc, features)).collect();
+        self.tlbs = self.harts.iter().map(|_| Tlb::new()).collect();
+        self.schedule = Schedule::new(self.harts.len());
         self
     }
 
@@ -115,28 +122,79 @@ impl<D: Devices> Machine<D> {
         }
     }
 
-    /// Takes an interrupt, or lets idle time pass, or executes up to `left` instructions.
+    /// Lets the hart whose turn it is take an interrupt or execute up to `left` instructions; where all
+    /// harts wait, lets idle time pass.
     fn turn<O: Observer>(&mut self, left: u64, observer: &mut O) -> Turn {
-        let (Some(hart), Some(tlb)) = (self.harts.first_mut(), self.tlbs.first_mut()) else {
-            return Turn::OnlyInputHelps;
-        };
-        self.system.refresh_lines(hart);
-        let interrupt = hart.interrupt();
-        if interrupt.is_none() && hart.waiting {
-            return self.system.idle(hart);
+        self.system.refresh_lines(&mut self.harts);
+        if !self.give_turn() {
+            return self.system.idle(&self.harts);
         }
-        let until_timer = self.system.lines_due - self.system.clock.cycle();
-        let mut cpu = Cpu { hart, tlb, system: &mut self.system, observer, walk_failed: false };
-        match interrupt {
+        let before = self.system.clock;
+        let until_timer = self.system.lines_due - before.cycle();
+        let allowed = left.min(until_timer).min(self.schedule.left);
+        let Some(mut cpu) = self.cpu(observer) else { return Turn::OnlyInputHelps };
+        match cpu.hart.interrupt() {
             Some(interrupt) => cpu.trap(Cause::Interrupt(interrupt), 0),
             None if O::EACH_ACCESS => {
                 // With nothing cached, every access makes its walk and is reported.
                 cpu.tlb.drop_all();
                 cpu.advance(1);
             }
-            None => cpu.advance(left.min(until_timer)),
+            None => cpu.advance(allowed),
+        }
+        if self.harts.len() > 1 {
+            self.account(&before);
         }
         Turn::Made
+    }
+
+    /// Makes it the turn of the next hart that can go on, beginning with the one whose turn it is;
+    /// whether there is one. It wakes if any enabled interrupt is pending, whether or not it can be
+    /// taken ("Wait for Interrupt").
+    fn give_turn(&mut self) -> bool {
+        let count = self.harts.len();
+        let now = self.schedule.hart;
+        let mut order = (now..count).chain(0..now);
+        let Some(next) = order.find(|&hart| self.harts.get(hart).is_some_and(Hart::is_awake)) else {
+            return false;
+        };
+        if next != now {
+            self.pass_turn_to(next);
+        }
+        self.harts[next].waiting = false;
+        true
+    }
+
+    /// What the hart whose turn it was leaves behind is no reservation.
+    fn pass_turn_to(&mut self, hart: usize) {
+        if let Some(old) = self.harts.get_mut(self.schedule.hart) {
+            old.reservation = None;
+        }
+        self.schedule.give_to(hart);
+    }
+
+    /// Charges the hart whose turn it is for the steps made since `before`; the others have not retired
+    /// the instructions that it has.
+    fn account(&mut self, before: &Clock) {
+        let (now, clock) = (self.schedule.hart, &self.system.clock);
+        let retired = clock.instret - before.instret;
+        let over = self.schedule.spend(clock.step() - before.step()) == TurnIs::Over;
+        for (_, hart) in self.harts.iter_mut().enumerate().filter(|&(index, _)| index != now) {
+            hart.csrs.minstret.skip(retired);
+        }
+        if over {
+            self.pass_turn_to((now + 1) % self.harts.len());
+        }
+    }
+
+    /// The hart whose turn it is, at work.
+    fn cpu<'a, O: Observer>(&'a mut self, observer: &'a mut O) -> Option<Cpu<'a, D, O>> {
+        let (harts_before, harts) = self.harts.split_at_mut_checked(self.schedule.hart)?;
+        let (tlbs_before, tlbs) = self.tlbs.split_at_mut_checked(self.schedule.hart)?;
+        let (hart, harts_behind) = harts.split_first_mut()?;
+        let (tlb, tlbs_behind) = tlbs.split_first_mut()?;
+        let peers = Peers { harts: [harts_before, harts_behind], tlbs: [tlbs_before, tlbs_behind] };
+        Some(Cpu { hart, tlb, peers, system: &mut self.system, observer, walk_failed: false })
     }
 
     /// Instructions retired plus traps taken: the position that names every moment of a run.
@@ -145,7 +203,7 @@ impl<D: Devices> Machine<D> {
         self.system.clock.step()
     }
 
-    /// Instructions retired.
+    /// Instructions retired, by all harts together.
     #[must_use]
     pub fn instret(&self) -> u64 {
         self.system.clock.instret
@@ -175,6 +233,7 @@ impl<D: Devices> Machine<D> {
         self.tlbs.iter_mut().for_each(Tlb::drop_stores);
         Keyframe {
             harts: self.harts.clone(),
+            schedule: self.schedule,
             ram: self.system.ram.image(),
             devices: self.system.devices.clone(),
             tables: self.system.tables.clone(),
@@ -196,6 +255,7 @@ impl<D: Devices> Machine<D> {
         system.exit = keyframe.exit;
         system.lines_due = 0;
         self.harts.clone_from(&keyframe.harts);
+        self.schedule = keyframe.schedule;
     }
 
     /// Hart `index`.
@@ -205,6 +265,12 @@ impl<D: Devices> Machine<D> {
     #[must_use]
     pub fn hart(&self, index: usize) -> &Hart {
         &self.harts[index]
+    }
+
+    /// All harts, by number.
+    #[must_use]
+    pub fn harts(&self) -> &[Hart] {
+        &self.harts
     }
 
     /// Physical memory.
@@ -223,8 +289,12 @@ impl<D: Devices> Machine<D> {
 #[cfg(test)]
 impl<D: Devices> Machine<D> {
     pub(crate) fn hart_mut(&mut self) -> &mut Hart {
+        self.hart_at(0)
+    }
+
+    pub(crate) fn hart_at(&mut self, index: usize) -> &mut Hart {
         self.system.lines_due = 0;
-        &mut self.harts[0]
+        &mut self.harts[index]
     }
 
     pub(crate) fn ram_mut(&mut self) -> &mut Ram {
@@ -257,16 +327,17 @@ enum Timers {
 
 /// Interrupt lines and timers.
 impl<D: Devices> System<D> {
-    /// Brings the interrupt lines of a hart up to date. Afterwards `lines_due` lies in the future.
-    fn refresh_lines(&mut self, hart: &mut Hart) {
+    /// Brings the interrupt lines of all harts up to date. Afterwards `lines_due` lies in the future.
+    fn refresh_lines(&mut self, harts: &mut [Hart]) {
         let cycle = self.clock.cycle();
         if cycle < self.lines_due {
             return;
         }
         self.devices.time_passed(self.clock.mtime(0));
-        hart.csrs.lines = self.lines(hart);
-        let until = [self.until_timer(hart, Timers::All), self.until_device()];
-        let until = until.into_iter().flatten().min().unwrap_or(u64::MAX);
+        for hart in harts.iter_mut() {
+            hart.csrs.lines = self.lines(hart);
+        }
+        let until = self.until_next(harts, Timers::All).unwrap_or(u64::MAX);
         self.lines_due = cycle.saturating_add(until);
     }
 
@@ -302,15 +373,15 @@ impl<D: Devices> System<D> {
         self.devices.due().and_then(|due| self.clock.until_edge(0, due))
     }
 
-    /// What a hart in WFI does: it goes on if any enabled interrupt is pending, whether or not it can be
-    /// taken; otherwise time passes until a timer changes that.
-    fn idle(&mut self, hart: &mut Hart) -> Turn {
-        if hart.csrs.pending() & hart.csrs.mie != 0 {
-            hart.waiting = false;
-            return Turn::Made;
-        }
-        let next = [self.until_timer(hart, Timers::Enabled), self.until_device()];
-        let Some(cycles) = next.into_iter().flatten().min() else { return Turn::OnlyInputHelps };
+    /// Cycles until the next of these timers, of any hart, or a device has something to do.
+    fn until_next(&self, harts: &[Hart], which: Timers) -> Option<u64> {
+        let timers = harts.iter().filter_map(|hart| self.until_timer(hart, which));
+        timers.chain(self.until_device()).min()
+    }
+
+    /// Every hart waits: time passes until a timer changes that.
+    fn idle(&mut self, harts: &[Hart]) -> Turn {
+        let Some(cycles) = self.until_next(harts, Timers::Enabled) else { return Turn::OnlyInputHelps };
         self.clock.idle = self.clock.idle.saturating_add(cycles);
         Turn::Made
     }

@@ -223,28 +223,31 @@ struct Slot {
     held: Held,
 }
 
-/// A TLB of a certain shape.
+/// TLBs of a certain shape, one for each hart.
 #[derive(Clone, Debug)]
 pub struct TlbModel {
     geometry: Geometry,
-    /// Of each set the entries in the order in which they give way.
+    /// Of each set the entries in the order in which they give way; those of hart 0 first.
     sets: Vec<Vec<Slot>>,
     /// What it has done so far.
     pub counts: TlbCounts,
 }
 
 impl TlbModel {
-    /// An empty TLB.
+    /// Empty TLBs.
     #[must_use]
     pub fn new(geometry: Geometry) -> Self {
-        Self { geometry, sets: vec![Vec::new(); geometry.sets], counts: TlbCounts::default() }
+        Self { geometry, sets: Vec::new(), counts: TlbCounts::default() }
     }
 
     /// A page was accessed, and this is what the tables say about it.
     pub(crate) fn access(&mut self, key: Key, held: Held) {
-        let Geometry { ways, policy, .. } = self.geometry;
-        let set = (key.page.get() >> 12) as usize & (self.geometry.sets - 1);
-        let set = &mut self.sets[set];
+        let Geometry { sets, ways, policy } = self.geometry;
+        let hart = key.hart as usize;
+        if self.sets.len() <= hart * sets {
+            self.sets.resize(sets * (hart + 1), Vec::new());
+        }
+        let set = &mut self.sets[hart * sets + ((key.page.get() >> 12) as usize & (sets - 1))];
         let found = set.iter().position(|slot| slot.matches(key));
         if let Some(at) = found {
             let slot = set[at];
@@ -277,7 +280,7 @@ impl Slot {
     /// Global entries belong to every address space.
     fn matches(self, key: Key) -> bool {
         let global = self.held.leaf.flags().contains(PteFlags::G);
-        self.key.page == key.page && self.key.hart == key.hart && (global || self.key.asid == key.asid)
+        self.key.page == key.page && (global || self.key.asid == key.asid)
     }
 }
 
@@ -294,6 +297,18 @@ mod tests {
 
     fn key(asid: u64, page: u64) -> Key {
         Key::new(0, 8 << 60 | asid << 44, VirtAddr::new(page << 12))
+    }
+
+    #[test]
+    fn each_hart_has_a_tlb_of_its_own() {
+        let geometry = Geometry { sets: 2, ways: 1, policy: Policy::Lru };
+        let mut tlb = TlbModel::new(geometry);
+        for hart in [1, 0, 1, 0] {
+            tlb.access(Key { hart, ..key(1, 5) }, held(7, RW));
+        }
+        tlb.fence(Fence { hart: 1, ..ALL });
+        let counts = TlbCounts { hits: 2, fills: 2, flushed: 1, ..TlbCounts::default() };
+        assert_eq!(tlb.counts, counts);
     }
 
     const ALL: Fence = Fence { hart: 0, va: None, asid: None };

@@ -23,6 +23,7 @@ struct Bench {
     detectors: Detectors,
     ram: Ram,
     instret: u64,
+    hart: u32,
 }
 
 fn page(number: u64) -> Ppn {
@@ -40,7 +41,7 @@ impl TableMemory for Plain<'_> {
 impl Bench {
     /// Two address spaces that map nothing yet.
     fn new() -> Self {
-        let mut bench = Self { detectors: Detectors::default(), ram: Ram::new(1 << 20), instret: 0 };
+        let mut bench = Self { detectors: Detectors::default(), ram: Ram::new(1 << 20), instret: 0, hart: 0 };
         for root in [ONE, TWO] {
             bench.put(root, 0, Pte::new(page(root + 1), PteFlags::V));
             bench.put(root + 1, 0, Pte::new(page(root + 2), PteFlags::V));
@@ -56,8 +57,8 @@ impl Bench {
     }
 
     fn cx(&self) -> Context {
-        let instret = self.instret;
-        Context { instret, step: instret, hart: 0, mode: Privilege::User, pc: VirtAddr::new(0x1000) }
+        let (instret, hart) = (self.instret, self.hart);
+        Context { instret, step: instret, hart, mode: Privilege::User, pc: VirtAddr::new(0x1000) }
     }
 
     fn tell(&mut self, what: What) {
@@ -281,4 +282,44 @@ fn what_was_in_a_table_before_satp_named_it_counts() {
     bench.tell(What::Satp { old: 0, new: satp_sv39(page(TWO + 6)) });
     bench.map(ONE, 20, RW);
     assert_eq!(bench.found(), [Detector::WritableInTwo]);
+}
+
+#[test]
+fn another_harts_return_judges_nothing_that_is_still_being_done() {
+    for (given_up, found) in [(true, vec![]), (false, vec![Detector::WritableInTwo])] {
+        let mut bench = Bench::new();
+        bench.map(ONE, 20, RW);
+        bench.settle();
+        // Hart 0 shares the page and has not taken back the right to write it yet.
+        bench.map(TWO, 20, RW);
+        bench.hart = 1;
+        assert_eq!(bench.found(), []);
+        bench.hart = 0;
+        if given_up {
+            bench.map(TWO, 20, RW.difference(PteFlags::W));
+        }
+        assert_eq!(bench.found(), found);
+    }
+}
+
+#[test]
+fn what_two_harts_change_is_judged_when_both_are_done() {
+    let mut bench = Bench::new();
+    bench.map(ONE, 20, RW);
+    bench.hart = 1;
+    bench.map(TWO, 20, RW);
+    assert_eq!(bench.found(), [], "hart 0 is not done");
+    bench.hart = 0;
+    assert_eq!(bench.found(), [Detector::WritableInTwo]);
+}
+
+#[test]
+fn a_return_on_another_hart_makes_no_repetition() {
+    let mut bench = Bench::new();
+    bench.access(ONE, Access::Store);
+    bench.hart = 1;
+    bench.retry();
+    bench.hart = 0;
+    bench.access(ONE, Access::Store);
+    assert_eq!(bench.found(), []);
 }

@@ -329,8 +329,8 @@ impl Fast<'_> {
                 Op::Binvi => immediate!(insn, bits::binv),
                 Op::Bexti => immediate!(insn, bits::bext),
 
-                // One hart, devices that act inside an access, and code that is dropped when it
-                // changes: all of memory is always in order.
+                // Harts that take turns, devices that act inside an access, and code that is dropped
+                // when it changes: all of memory is always in order.
                 Op::Nop | Op::Fence | Op::FenceI => {}
                 _ => return Leave::Slow(at),
             }

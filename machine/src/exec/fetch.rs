@@ -12,6 +12,7 @@ use crate::{
     code::prepare,
     decode::decode,
     insn::{Insn, Length},
+    mmu::tlb::Tlb,
     observer::Observer,
     ram::{FrameIndex, flag, offset_in_page},
 };
@@ -52,10 +53,10 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
             for frame in self.system.code.clear() {
                 self.system.ram.clear_flag(frame, flag::CODE);
             }
-            self.tlb.drop_fetches();
+            self.each_tlb(Tlb::drop_fetches);
         }
         if self.system.ram.set_flag(frame, flag::CODE) {
-            self.tlb.drop_stores();
+            self.each_tlb(Tlb::drop_stores);
         }
         self.system.code.page_of(frame)
     }

@@ -11,7 +11,7 @@ mod reach;
 mod system;
 mod written;
 
-use faultline_abi::{PhysAddr, VirtAddr};
+use faultline_abi::{PhysAddr, Ppn, VirtAddr};
 
 use self::fast::{Done, Fast, Start, Stop};
 use crate::{
@@ -41,10 +41,17 @@ pub(crate) struct System<D> {
     pub(crate) tohost: Option<PhysAddr>,
 }
 
+/// The harts that do nothing while another one is at work: those before it and those behind it.
+pub(crate) struct Peers<'a> {
+    pub(crate) harts: [&'a [Hart]; 2],
+    pub(crate) tlbs: [&'a mut [Tlb]; 2],
+}
+
 /// A hart at work.
 pub(crate) struct Cpu<'a, D, O> {
     pub(crate) hart: &'a mut Hart,
     pub(crate) tlb: &'a mut Tlb,
+    pub(crate) peers: Peers<'a>,
     pub(crate) system: &'a mut System<D>,
     pub(crate) observer: &'a mut O,
     /// The fault about to be raised comes from the last walk.
@@ -137,6 +144,18 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
             self.hart.pc = self.hart.pc.wrapping_add(length.bytes());
         }
         self.system.clock.instret += 1;
+    }
+
+    /// Does something to the cached translations of every hart.
+    fn each_tlb(&mut self, change: impl Fn(&mut Tlb)) {
+        change(self.tlb);
+        self.peers.tlbs.iter_mut().flat_map(|tlbs| tlbs.iter_mut()).for_each(change);
+    }
+
+    /// Whether any hart translates through the tables below `root`.
+    fn is_active(&self, root: Ppn) -> bool {
+        let harts = self.peers.harts.iter().flat_map(|harts| harts.iter());
+        harts.chain([&*self.hart]).any(|hart| hart.root() == Some(root))
     }
 
     fn wants_stop(&self) -> bool {

@@ -11,7 +11,8 @@ use crate::{
     hart::Privilege,
     mmu::{
         pmp::{PageVerdict, Pmp},
-        tables::Stale,
+        tables::{Change, Stale},
+        tlb::Tlb,
         walk::{self, Rules, TableMemory},
     },
     observer::Observer,
@@ -171,23 +172,23 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         self.system.ram.store(frame, offset, Width::Double, new.raw());
         self.code_written(frame, offset, 8);
         if O::ACTIVE {
-            let change = self.change(frame, offset / 8, old, new, Width::Double);
+            let change = Change { frame, index: offset / 8, old, new, width: Width::Double };
             if let Some(write) = self.system.tables.describe(&change, &self.system.ram) {
                 self.observer.accessed_dirty(&self.context(), &write);
             }
         }
     }
 
-    /// Drops the cached translations that have become wrong, and those by which a frame could be
+    /// Drops the cached translations of all harts that have become wrong, and those by which a frame could be
     /// written that is a table by now.
     pub(super) fn tables_changed(&mut self, stale: Stale) {
         if self.system.tables.take_fresh() {
-            self.tlb.drop_stores();
+            self.each_tlb(Tlb::drop_stores);
         }
         match stale {
             Stale::Nothing => {}
-            Stale::Page(va) => self.tlb.drop_page(va),
-            Stale::All => self.tlb.drop_all(),
+            Stale::Page(va) => self.each_tlb(|tlb| tlb.drop_page(va)),
+            Stale::All => self.each_tlb(Tlb::drop_all),
         }
     }
 }

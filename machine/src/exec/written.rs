@@ -54,24 +54,28 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         Pte::from_raw(self.system.ram.load(frame, index * 8, Width::Double))
     }
 
-    pub(super) fn change(&self, frame: FrameIndex, index: usize, old: Pte, new: Pte, width: Width) -> Change {
-        let active_root = self.hart.root().and_then(|root| self.system.ram.frame_of_page(root));
-        Change { frame, index, old, new, width, active_root }
-    }
-
     /// An entry of a page table may have changed.
     fn entry_written(&mut self, frame: FrameIndex, index: usize, old: Pte, width: Width) -> Flow {
         let new = self.entry(frame, index);
         if new == old {
             return Flow::Next;
         }
-        let change = self.change(frame, index, old, new, width);
-        let (write, stale) = self.system.tables.changed(&change, &mut self.system.ram);
+        let change = Change { frame, index, old, new, width };
+        let (write, stale) = if change.is_no_entry() && !self.in_active_tree(frame) {
+            (None, self.system.tables.forget_tree_of(frame, &mut self.system.ram))
+        } else {
+            self.system.tables.changed(&change, &mut self.system.ram)
+        };
         if let (true, Some(write)) = (O::ACTIVE, write) {
             self.observer.pte_written(&self.context(), &write);
         }
         self.tables_changed(stale);
         Flow::Look
+    }
+
+    /// Whether any hart translates through the tree that a table stands in.
+    fn in_active_tree(&self, table: FrameIndex) -> bool {
+        self.system.tables.root_of(table, &self.system.ram).is_some_and(|root| self.is_active(root))
     }
 
     /// Bytes that may have been decoded have changed.
@@ -99,10 +103,11 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         Flow::Next
     }
 
-    /// After a device was accessed: its interrupt line may have changed, and it may have written memory
-    /// on which something depends.
+    /// After a device was accessed: interrupt lines may have changed, and it may have written memory
+    /// that is reserved or on which something depends.
     pub(super) fn settle(&mut self) {
         self.system.lines_due = 0;
+        self.hart.reservation = None;
         for Disturbance { frame, before } in self.system.ram.take_disturbed() {
             self.code_written(frame, 0, PAGE_BYTES);
             if self.system.ram.flags(frame) & flag::TABLE != 0 {

@@ -209,14 +209,9 @@ impl Tables {
         Arc::make_mut(&mut self.roles).insert(frame, role);
     }
 
-    /// An entry of a known table has changed. Returns what is stale, and the report: none where the
-    /// store shows that the frame is no table any more.
+    /// An entry of a known table has changed. Returns the report and what is stale.
     pub(crate) fn changed(&mut self, change: &Change, ram: &mut Ram) -> (Option<PteWrite>, Stale) {
         let Some(role) = self.roles.get(&change.frame).copied() else { return (None, Stale::All) };
-        if change.is_recycling(role) {
-            self.forget_tree(role.root, ram);
-            return (None, Stale::All);
-        }
         if change.old.is_pointer() || change.new.is_pointer() {
             self.paths = Paths::default();
         }
@@ -248,12 +243,20 @@ impl Tables {
         }
     }
 
-    fn forget_tree(&mut self, root: FrameIndex, ram: &mut Ram) {
+    /// The root of the tree that a known table stands in.
+    pub(crate) fn root_of(&self, frame: FrameIndex, ram: &Ram) -> Option<Ppn> {
+        self.roles.get(&frame).map(|role| ram.address_of(role.root).page())
+    }
+
+    /// Forgets every table of the tree that `frame` stood in: it is used for something else now.
+    pub(crate) fn forget_tree_of(&mut self, frame: FrameIndex, ram: &mut Ram) -> Stale {
+        let root = self.roles.get(&frame).map(|role| role.root);
         let tree: Vec<_> =
-            self.roles.iter().filter(|(_, role)| role.root == root).map(|(&frame, _)| frame).collect();
+            self.roles.iter().filter(|(_, role)| Some(role.root) == root).map(|(&frame, _)| frame).collect();
         for frame in tree {
             self.remove(frame, ram);
         }
+        Stale::All
     }
 
     fn remove(&mut self, frame: FrameIndex, ram: &mut Ram) {
@@ -299,16 +302,13 @@ pub(crate) struct Change {
     pub(crate) new: Pte,
     /// How much of it was stored at once.
     pub(crate) width: Width,
-    /// The root that the hart translates with at that moment.
-    pub(crate) active_root: Option<FrameIndex>,
 }
 
 impl Change {
-    /// Whether this store shows that the kernel uses the frame for something else by now: the tree is
-    /// not in use, and what was stored is no whole entry, or none that any walk would accept.
-    fn is_recycling(&self, role: Role) -> bool {
-        let no_entry = self.width != Width::Double || self.new.is_valid() && well_formed(self.new).is_err();
-        no_entry && self.active_root != Some(role.root)
+    /// Whether what was stored is no whole entry, or none that any walk would accept. In a tree that
+    /// is not in use it shows that the kernel uses the frame for something else by now.
+    pub(crate) fn is_no_entry(&self) -> bool {
+        self.width != Width::Double || self.new.is_valid() && well_formed(self.new).is_err()
     }
 }
 

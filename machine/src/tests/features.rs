@@ -12,7 +12,7 @@ impl Bench {
     fn with_features(mut self, features: Features) -> Self {
         let csrs = self.hart().csrs.clone();
         let (mode, pc) = (self.hart().mode, self.hart().pc);
-        self.machine = self.machine.with_features(features);
+        self.machine = self.machine.with_harts(1, features);
         let hart = self.hart();
         hart.csrs = crate::csr::Csrs { menvcfg: hart.csrs.menvcfg, ..csrs };
         (hart.mode, hart.pc) = (mode, pc);

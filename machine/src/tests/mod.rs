@@ -9,6 +9,7 @@ mod csrs;
 mod faults;
 mod features;
 mod floats;
+mod harts;
 mod machine_modes;
 mod memory;
 mod replay;

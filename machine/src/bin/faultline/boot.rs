@@ -114,6 +114,7 @@ fn prepare(arguments: &BootArguments) -> Result<Driver, Failure> {
     let disk_faults = arguments.disk_options.faults();
     let config = MachineConfig {
         memory_mib,
+        harts: arguments.harts,
         features,
         bootargs,
         disk,

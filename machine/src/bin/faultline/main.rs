@@ -106,6 +106,9 @@ struct BootArguments {
     /// MiB of memory.
     #[arg(long, value_name = "MIB", default_value_t = DRAM_MIB_DEFAULT)]
     memory: u32,
+    /// Harts, 1 to 8.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    harts: u32,
     /// Whether the hardware sets A and D in page-table entries (Svadu), or faults where it would (Svade).
     #[arg(long, value_name = "on|off", default_value = "on")]
     adue: Adue,
