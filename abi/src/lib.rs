@@ -3,7 +3,8 @@
 //! The guest kernel and the machine never name each other; both name this crate. It holds the
 //! vocabulary of the RISC-V privileged specification ([`addr`], [`sv39`]), the board's memory map
 //! ([`board`]), the system-call numbers ([`syscall`]), the tracepoints by which a kernel reports
-//! what it intends ([`trace`]), the scenario file format ([`scenario`]), and the line tables of the
+//! what it intends ([`trace`]), the scenario file format ([`scenario`]) and the
+//! list of those that come with the project ([`catalogue`]), and the line tables of the
 //! guest's programs ([`lines`]).
 #![cfg_attr(not(any(test, feature = "schema")), no_std)]
 
@@ -14,6 +15,8 @@ pub mod addr;
 #[cfg(feature = "serde")]
 pub mod base64;
 pub mod board;
+#[cfg(feature = "serde")]
+pub mod catalogue;
 #[cfg(feature = "serde")]
 pub mod hex;
 #[cfg(feature = "serde")]

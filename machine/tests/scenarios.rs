@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{guest, root, scenarios, session};
+use common::{catalogue, guest, root, scenarios, session, shipped};
 use faultline_abi::scenario::{Anchor, Scenario};
 use faultline_machine::bus::ExitCode;
 use faultline_machine::digest::{Semantic, sha256};
@@ -49,6 +49,21 @@ fn every_run_has_the_meaning_that_was_recorded() {
 }
 
 #[test]
+fn the_list_names_every_scenario_once_and_by_its_title() {
+    let mut listed: Vec<String> = catalogue().scenarios().map(|entry| entry.file.clone()).collect();
+    listed.push("index.json".into());
+    listed.sort();
+    let folder = std::fs::read_dir(root().join("static/scenarios")).unwrap();
+    let mut files: Vec<String> =
+        folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    files.sort();
+    assert_eq!(listed, files);
+    for (entry, (name, scenario)) in catalogue().scenarios().zip(scenarios()) {
+        assert_eq!(entry.title, scenario.title, "{name}: `cargo xtask bless` copies titles into the list");
+    }
+}
+
+#[test]
 fn the_recorded_streams_have_the_digests_that_the_scenarios_promise() {
     for (name, scenario) in scenarios() {
         assert_eq!(scenario.digest.semantic, Some(sha256(golden(&name).as_bytes())), "{name}");
@@ -71,7 +86,7 @@ fn two_runs_are_the_same_to_the_last_byte() {
 #[test]
 fn how_a_run_is_sliced_changes_nothing() {
     let Some(guest) = guest() else { return };
-    let (_, scenario) = scenarios().remove(0);
+    let scenario = shipped("guard-page");
     let mut whole = session(&guest, &scenario);
     explore(&mut whole);
     let mut sliced = session(&guest, &scenario);
@@ -115,7 +130,7 @@ fn the_detectors_find_nothing_in_the_guests_kernel() {
         assert_no_warning(&guest, &scenario, &name);
     }
     for options in OPTIONS {
-        let (_, mut scenario) = scenarios().remove(0);
+        let mut scenario = shipped("guard-page");
         scenario.machine.max_instructions = 1_000_000_000;
         scenario.kernel.insert("init".into(), "vmtests".into());
         for (key, value) in options {
@@ -136,7 +151,7 @@ fn assert_no_warning(guest: &Path, scenario: &Scenario, what: &str) {
 #[test]
 fn an_eager_sbrk_has_no_faults() {
     let Some(guest) = guest() else { return };
-    let (_, mut scenario) = scenarios().into_iter().find(|(name, _)| name == "lazy-sbrk").unwrap();
+    let mut scenario = shipped("lazy-sbrk");
     let faults = |scenario: &Scenario| {
         let mut session = session(&guest, scenario);
         explore(&mut session);
@@ -150,7 +165,7 @@ fn an_eager_sbrk_has_no_faults() {
 #[test]
 fn the_guests_own_tests_pass_under_lazy_and_eager_allocation() {
     let Some(guest) = guest() else { return };
-    let (_, mut scenario) = scenarios().remove(0);
+    let mut scenario = shipped("guard-page");
     scenario.machine.max_instructions = 1_000_000_000;
     scenario.kernel.insert("init".into(), "vmtests".into());
     for sbrk in ["lazy", "eager"] {

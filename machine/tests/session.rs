@@ -4,7 +4,7 @@ mod common;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use common::{elf, guest, scenarios, session};
+use common::{elf, guest, session, shipped};
 use faultline_abi::PhysAddr;
 use faultline_abi::board::DRAM_BASE;
 use faultline_abi::scenario::{Input, MachineSettings, Scenario};
@@ -33,7 +33,7 @@ fn state(session: &Session) -> u64 {
 /// A shipped scenario in little memory, so that looking at all of it is quick.
 fn small(name: &str) -> Option<Session> {
     let guest = guest()?;
-    let (_, mut scenario) = scenarios().into_iter().find(|(known, _)| known == name).unwrap();
+    let mut scenario = shipped(name);
     scenario.machine.memory_mib = 4;
     Some(session(&guest, &scenario))
 }

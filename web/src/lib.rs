@@ -5,6 +5,7 @@
 //! [`model`] reduces what the worker reports, and [`engine`] is the worker's side without a browser.
 //! [`ui`] only draws. The page knows nothing about the machine but [`protocol`].
 
+pub mod catalogue;
 pub mod engine;
 pub mod layout;
 pub mod linked;

@@ -8,6 +8,7 @@ mod browser_support;
 mod native;
 
 use browser_support::{Bench, Page, assert_same, on_the_page};
+use faultline_web::catalogue;
 use native::{Run, run};
 use serde_json::json;
 
@@ -154,7 +155,8 @@ fn run_pause_scrub_reset_and_the_ends() {
 fn the_run_in_the_browser_has_the_digests_of_the_native_run() {
     on_the_page(async |page: Page, bench: Bench| {
         page.open().await;
-        for (option, scenario) in native::SCENARIOS.into_iter().enumerate() {
+        for (option, entry) in catalogue::built_in().scenarios().enumerate() {
+            let scenario = &entry.file;
             let run = run(&bench.faultline, scenario);
             page.choose("scenario", option).await;
             page.until(

@@ -6,18 +6,35 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use faultline_abi::scenario::Scenario;
+use faultline_abi::{catalogue::Catalogue, scenario::Scenario};
 
 use crate::workspace;
 
-/// The built-in scenarios, in alphabetical order.
+/// The built-in scenarios, in the order of their list.
 pub(crate) fn built_in() -> Result<Vec<PathBuf>> {
     let folder = workspace::scenarios();
-    let entries = fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
-    files.sort();
-    Ok(files)
+    Ok(catalogue()?.scenarios().map(|entry| folder.join(&entry.file)).collect())
+}
+
+/// The list of the built-in scenarios.
+fn catalogue() -> Result<Catalogue> {
+    let file = index();
+    let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is no list of scenarios", file.display()))
+}
+
+fn index() -> PathBuf {
+    workspace::scenarios().join("index.json")
+}
+
+/// Copies the titles of the scenarios into their list.
+pub(crate) fn bless_titles() -> Result<()> {
+    let mut catalogue = catalogue()?;
+    for entry in catalogue.topics.iter_mut().flat_map(|topic| &mut topic.scenarios) {
+        entry.title = read(&workspace::scenarios().join(&entry.file))?.title;
+    }
+    let text = serde_json::to_string_pretty(&catalogue)? + "\n";
+    fs::write(index(), text).with_context(|| format!("writing {}", index().display()))
 }
 
 /// The name of a built-in scenario.

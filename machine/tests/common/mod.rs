@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use faultline_abi::board::{DRAM_BASE, FINISHER};
+use faultline_abi::catalogue::Catalogue;
 use faultline_abi::scenario::Scenario;
 use faultline_machine::scenario::parse;
 use faultline_machine::session::{Boot, Session};
@@ -27,14 +28,25 @@ pub(crate) fn guest() -> Option<PathBuf> {
     None
 }
 
+/// The list of the scenarios that the project ships.
+pub(crate) fn catalogue() -> Catalogue {
+    let list = std::fs::read(root().join("static/scenarios/index.json")).unwrap();
+    serde_json::from_slice(&list).unwrap()
+}
+
 /// The scenarios that the project ships: name, and contents.
 pub(crate) fn scenarios() -> Vec<(String, Scenario)> {
     let folder = root().join("static/scenarios");
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    assert!(!files.is_empty());
-    files.iter().map(|path| (name(path), load(path))).collect()
+    catalogue()
+        .scenarios()
+        .map(|entry| folder.join(&entry.file))
+        .map(|path| (name(&path), load(&path)))
+        .collect()
+}
+
+/// The shipped scenario of this name.
+pub(crate) fn shipped(name: &str) -> Scenario {
+    load(&root().join("static/scenarios").join(format!("{name}.json")))
 }
 
 fn name(path: &Path) -> String {

@@ -10,7 +10,7 @@ use super::desk::Desk;
 use super::events::Events;
 use super::fault_card::FaultCard;
 use super::frames::Frames;
-use super::header::{Header, SCENARIOS};
+use super::header::Header;
 use super::help::{self, Help};
 use super::keys::{Wish, use_keys};
 use super::link::WorkerLink;
@@ -21,6 +21,7 @@ use super::space::AddressSpace;
 use super::timeline::Timeline;
 use super::transport::Transport;
 use super::tree::PageTable;
+use crate::catalogue;
 use crate::linked::linked;
 use crate::model::{Action, Model};
 use crate::protocol::{Command, Load, Pace, Target};
@@ -117,8 +118,7 @@ fn desk(store: &UseReducerHandle<Store>, link: &Rc<WorkerLink>, report: &Callbac
 fn use_first_load(desk: &Desk) {
     let send = desk.send.clone();
     use_effect_with((), move |()| {
-        let scenario = SCENARIOS[0].0.into();
-        send.emit(Command::Load(Load { scenario, ..Load::default() }));
+        send.emit(Command::Load(Load { scenario: catalogue::FIRST.into(), ..Load::default() }));
     });
 }
 

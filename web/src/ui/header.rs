@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use faultline_abi::catalogue::{Entry, Topic};
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
 use super::theme::ThemeSwitch;
+use crate::catalogue;
 use crate::protocol::{Command, Load};
-
-/// The scenarios that come with the page: file name and title.
-pub(super) const SCENARIOS: [(&str, &str); 2] =
-    [("lazy-sbrk.json", "Lazy allocation"), ("guard-page.json", "The guard page")];
 
 /// Kernel options that can be switched here: key, label, choices.
 const SWITCHES: [(&str, &str, &[&str]); 1] = [("sbrk", "sbrk", &["lazy", "eager"])];
@@ -46,13 +44,16 @@ fn picker(desk: &Desk) -> Html {
         let select: web_sys::HtmlSelectElement = event.target_unchecked_into();
         send.emit(Command::Load(Load { scenario: select.value(), ..Load::default() }));
     });
-    let option = |&(file, title): &(&'static str, &'static str)| {
-        html! { <option value={file} selected={file == current}>{ title }</option> }
+    let option = |Entry { file, title }: Entry| {
+        html! { <option value={file.clone()} selected={file == current}>{ title }</option> }
+    };
+    let group = |topic: Topic| {
+        html! { <optgroup label={topic.title}>{ for topic.scenarios.into_iter().map(option) }</optgroup> }
     };
     html! {
         <label class="field">
             { "Scenario" }
-            <select id="scenario" onchange={choose}>{ for SCENARIOS.iter().map(option) }</select>
+            <select id="scenario" onchange={choose}>{ for catalogue::built_in().topics.into_iter().map(group) }</select>
         </label>
     }
 }

@@ -4,9 +4,6 @@ use std::path::{Path, PathBuf};
 
 use faultline_web::engine::Fetched;
 
-/// The scenarios that come with the page.
-pub(crate) const SCENARIOS: [&str; 2] = ["lazy-sbrk.json", "guard-page.json"];
-
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

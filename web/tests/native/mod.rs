@@ -6,9 +6,6 @@ use std::process::Command;
 use faultline_machine::event::Event;
 use faultline_web::words;
 
-/// The scenarios in the order of the page's list.
-pub(crate) const SCENARIOS: [&str; 2] = ["lazy-sbrk.json", "guard-page.json"];
-
 /// A run of a scenario.
 pub(crate) struct Run {
     /// Its page faults, in order.

@@ -18,6 +18,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     for file in scenario::built_in()? {
         bless(&faultline, &file, &golden)?;
     }
+    scenario::bless_titles()?;
     ui::begin("What changed (read it before you commit it)");
     process::run(
         Command::new("git")
