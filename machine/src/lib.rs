@@ -26,6 +26,7 @@ pub mod hart;
 pub mod insn;
 pub mod inspect;
 pub mod lines;
+pub mod link;
 pub mod loader;
 pub mod machine;
 pub mod mmu;
