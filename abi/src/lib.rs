@@ -21,6 +21,7 @@ pub mod catalogue;
 pub mod hex;
 #[cfg(feature = "serde")]
 pub mod lines;
+pub mod satp;
 #[cfg(feature = "serde")]
 pub mod scenario;
 pub mod sv39;

@@ -1,5 +1,5 @@
 //! Page-table entries, walks, and the reasons a walk fails (privileged specification, "Sv39" and
-//! "Virtual Address Translation Process").
+//! "Virtual Address Translation Process"). Sv48 has the same entries and one level more: [`crate::satp`].
 
 use bitflags::bitflags;
 

@@ -17,7 +17,7 @@ use crate::ram::Ram;
 /// What each hart is, as `riscv,isa` says it; [`isa`] adds who sets A and D.
 const ISA: &str = "rv64imafdcb_zicntr_zicsr_zifencei_zba_zbb_zbs_sstc";
 /// The largest address translation that the harts have.
-pub const MMU: &str = "riscv,sv39";
+pub const MMU: &str = "riscv,sv48";
 
 /// Where the device tree may begin: as high as it goes, on such a boundary; the first that is free.
 const DEVICE_TREE_ALIGNMENTS: [u64; 2] = [2 << 20, 4096];

@@ -9,7 +9,7 @@ use crate::{
     mmu::walk::Update,
     trap::Interrupt,
 };
-use faultline_abi::sv39;
+use faultline_abi::{satp::Root, sv39};
 
 /// The numbers of the CSRs that exist.
 #[allow(missing_docs, reason = "each is named like the register")]
@@ -477,7 +477,7 @@ fn set_menvcfg(csrs: &mut Csrs, value: u64, features: Features) {
 /// Protection (satp) Register").
 fn write_satp(csrs: &mut Csrs, value: u64) -> Written {
     let old = csrs.satp;
-    if matches!(value >> 60, sv39::SATP_BARE | sv39::SATP_SV39) {
+    if value >> 60 == sv39::SATP_BARE || Root::of(value).is_some() {
         csrs.satp = value;
     }
     Written::Satp { old }

@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use faultline_abi::sv39::{LEVELS, PTE_SIZE, Pte, PteFlags, SATP_SV39, satp_root};
+use faultline_abi::satp::{Root, Scheme};
+use faultline_abi::sv39::{PTE_SIZE, Pte, PteFlags, satp_root};
 use faultline_abi::trace::{AreaKind, AreaOp, FrameKind, FrameOp, ProcessOp};
 use faultline_abi::{PhysAddr, Ppn, VirtAddr};
 
@@ -60,7 +61,7 @@ impl Detectors {
             What::Trap(trap) => self.trapped(cx, trap),
             What::Return { target, .. } => self.repeats.entry(cx.hart).or_default().returned(cx, *target),
             What::Pte(change) => self.spaces.changed(change),
-            What::Satp { new, .. } if new >> 60 == SATP_SV39 => self.spaces.named(satp_root(*new)),
+            What::Satp { new, .. } => self.spaces.named(Root::of(*new)),
             &What::Sfence { va, asid } => self.held.fence(Fence { hart: cx.hart, va, asid }),
             &What::Frame { op, frame, refs, usage, .. } => self.frame(op, frame.page(), refs, usage),
             &What::Process { op, pid, root, .. } => self.process(op, pid, root.page()),
@@ -235,7 +236,7 @@ impl Repeats {
 /// The pages of programs in every address space that `satp` has named.
 #[derive(Clone, Debug, Default)]
 struct Spaces {
-    known: BTreeSet<Ppn>,
+    known: BTreeMap<Ppn, Scheme>,
     pages: BTreeMap<(Ppn, VirtAddr), Ppn>,
     users: BTreeSet<(Ppn, Ppn, VirtAddr)>,
     /// Roots whose tables are to be read, for more than single entries changed.
@@ -248,16 +249,22 @@ struct Spaces {
 }
 
 impl Spaces {
-    fn named(&mut self, root: Ppn) {
-        if self.known.len() < PAGES_MAX && self.known.insert(root) {
-            self.unread.insert(root);
+    fn named(&mut self, root: Option<Root>) {
+        let Some(Root { scheme, frame }) = root else { return };
+        if self.known.len() < PAGES_MAX && self.known.insert(frame, scheme) != Some(scheme) {
+            self.unread.insert(frame);
         }
+    }
+
+    /// The tables of a root; those that `satp` has not named are taken for Sv39's.
+    fn root(&self, frame: Ppn) -> Root {
+        Root { scheme: self.known.get(&frame).copied().unwrap_or(Scheme::Sv39), frame }
     }
 
     fn changed(&mut self, change: &PteChange) {
         match change.va {
             Some(va) if change.level == 0 => self.set(change.root, va, change.new),
-            _ if self.known.contains(&change.root) => drop(self.unread.insert(change.root)),
+            _ if self.known.contains_key(&change.root) => drop(self.unread.insert(change.root)),
             _ => {}
         }
     }
@@ -310,7 +317,7 @@ impl Spaces {
             if self.entries_read >= allowance {
                 return;
             }
-            let tree = inspect::page_table(ram, root.base());
+            let tree = inspect::page_table(ram, self.root(root));
             self.entries_read += 512 * tables(&tree);
             self.clear(root);
             for Mapping { va, level, pte } in tree.mappings() {
@@ -328,7 +335,9 @@ impl Spaces {
         let believed: Vec<_> = of_frame.map(|&(_, root, va)| (root, va)).collect();
         let mut users = Vec::new();
         for (root, va) in believed {
-            match leaf(ram, root, va).filter(|pte| pte.ppn() == frame && pte.flags().contains(PteFlags::U)) {
+            match leaf(ram, self.root(root), va)
+                .filter(|pte| pte.ppn() == frame && pte.flags().contains(PteFlags::U))
+            {
                 Some(pte) => users.push((root, va, pte)),
                 None => self.set(root, va, Pte::INVALID),
             }
@@ -342,9 +351,9 @@ fn tables(table: &Table) -> u64 {
 }
 
 /// The entry on the last level for this page.
-fn leaf(ram: &Ram, root: Ppn, va: VirtAddr) -> Option<Pte> {
-    let mut table = root.base();
-    for level in (0..LEVELS).rev() {
+fn leaf(ram: &Ram, root: Root, va: VirtAddr) -> Option<Pte> {
+    let mut table = root.frame.base();
+    for level in (0..root.scheme.levels()).rev() {
         let entry = table.wrapping_add(va.vpn(level) as u64 * PTE_SIZE);
         let pte = Pte::from_raw(ram.read_u64(entry).ok()?);
         if !pte.is_valid() || pte.is_leaf() {

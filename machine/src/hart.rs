@@ -1,6 +1,6 @@
 //! The architectural state of one hart.
 
-use faultline_abi::{PhysAddr, Ppn, VirtAddr, sv39};
+use faultline_abi::{PhysAddr, VirtAddr, satp::Root};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -151,8 +151,8 @@ impl Hart {
     }
 
     /// The root page table that `satp` names, where it translates.
-    pub(crate) fn root(&self) -> Option<Ppn> {
-        (self.csrs.satp >> 60 == sv39::SATP_SV39).then(|| sv39::satp_root(self.csrs.satp))
+    pub(crate) fn root(&self) -> Option<Root> {
+        Root::of(self.csrs.satp)
     }
 
     /// Who sets A and D now.
@@ -180,13 +180,13 @@ impl Hart {
 
     /// The root that an access under these rules is translated with; `None` where addresses are
     /// physical.
-    pub(crate) fn translating_root(&self, rules: &Rules) -> Option<Ppn> {
+    pub(crate) fn translating_root(&self, rules: &Rules) -> Option<Root> {
         if rules.privilege == Privilege::Machine { None } else { self.root() }
     }
 
     /// What a cached translation under these rules depends on.
     pub(crate) fn context(&self, rules: &Rules) -> Context {
-        let tables = self.translating_root(rules).map_or(0, sv39::satp_sv39);
+        let tables = self.translating_root(rules).map_or(0, Root::satp);
         Context::new(tables, rules)
     }
 }

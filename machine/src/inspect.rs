@@ -6,9 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use faultline_abi::sv39::{
-    Access, ENTRIES, LEVELS, PTE_SIZE, Pte, PteFlags, SATP_SV39, leaf_size, satp_root,
-};
+use faultline_abi::satp::{Root, Scheme};
+use faultline_abi::sv39::{Access, ENTRIES, PTE_SIZE, Pte, PteFlags, leaf_size};
 use faultline_abi::{PAGE_SIZE, PhysAddr, Ppn, VirtAddr};
 use serde::{Deserialize, Serialize};
 
@@ -56,12 +55,12 @@ pub struct Entry {
 
 /// The page tables below this root.
 #[must_use]
-pub fn page_table(ram: &Ram, root: PhysAddr) -> Table {
-    let mut left = ENTRIES_MAX;
-    table(ram, root, LEVELS - 1, VirtAddr::new(0), &mut left)
+pub fn page_table(ram: &Ram, root: Root) -> Table {
+    let (level, mut left) = (root.scheme.levels() - 1, ENTRIES_MAX);
+    table(ram, root.scheme, root.frame.base(), level, VirtAddr::new(0), &mut left)
 }
 
-fn table(ram: &Ram, addr: PhysAddr, level: u32, base: VirtAddr, left: &mut usize) -> Table {
+fn table(ram: &Ram, scheme: Scheme, addr: PhysAddr, level: u32, base: VirtAddr, left: &mut usize) -> Table {
     let mut table = Table { level, addr, entries: Vec::new(), left_out: 0 };
     for index in 0..ENTRIES {
         let pte_addr = addr.wrapping_add(index as u64 * PTE_SIZE);
@@ -74,17 +73,12 @@ fn table(ram: &Ram, addr: PhysAddr, level: u32, base: VirtAddr, left: &mut usize
             continue;
         }
         *left -= 1;
-        let va = canonical(base.wrapping_add(leaf_size(level) * index as u64));
+        let va = scheme.canonical(base.wrapping_add(leaf_size(level) * index as u64));
         let child = (pte.is_pointer() && level > 0)
-            .then(|| Box::new(self::table(ram, pte.ppn().base(), level - 1, va, left)));
+            .then(|| Box::new(self::table(ram, scheme, pte.ppn().base(), level - 1, va, left)));
         table.entries.push(Entry { index, va, pte_addr, pte, child });
     }
     table
-}
-
-/// The address with bits 63 to 39 equal to bit 38, as Sv39 asks.
-fn canonical(va: VirtAddr) -> VirtAddr {
-    VirtAddr::new((va.get().cast_signed() << 25 >> 25).cast_unsigned())
 }
 
 /// A leaf: addresses that are mapped.
@@ -128,12 +122,12 @@ impl Table {
     }
 }
 
-/// The roots of all Sv39 address spaces that `satp` has held, in order of first appearance.
+/// The roots of all address spaces that `satp` has held, in order of first appearance.
 #[must_use]
-pub fn address_spaces(events: &[Event]) -> Vec<Ppn> {
+pub fn address_spaces(events: &[Event]) -> Vec<Root> {
     let mut seen = BTreeSet::new();
     let roots = events.iter().filter_map(|event| match event.what {
-        What::Satp { new, .. } if new >> 60 == SATP_SV39 => Some(satp_root(new)),
+        What::Satp { new, .. } => Root::of(new),
         _ => None,
     });
     roots.filter(|root| seen.insert(*root)).collect()
@@ -153,12 +147,12 @@ pub struct User {
 /// The user pages of some address spaces by frame: as many entries, as many sharers. Pages without
 /// the U bit are the kernel's own and no sharing.
 #[must_use]
-pub fn frame_users(ram: &Ram, roots: &[Ppn]) -> BTreeMap<Ppn, Vec<User>> {
+pub fn frame_users(ram: &Ram, roots: &[Root]) -> BTreeMap<Ppn, Vec<User>> {
     let mut users: BTreeMap<Ppn, Vec<User>> = BTreeMap::new();
     for &root in roots {
-        for Mapping { va, level, pte } in page_table(ram, root.base()).mappings() {
+        for Mapping { va, level, pte } in page_table(ram, root).mappings() {
             if level == 0 && pte.flags().contains(PteFlags::U) {
-                users.entry(pte.ppn()).or_default().push(User { root, va, pte });
+                users.entry(pte.ppn()).or_default().push(User { root: root.frame, va, pte });
             }
         }
     }
@@ -194,15 +188,13 @@ pub fn instruction(ram: &Ram, satp: u64, va: VirtAddr) -> Option<Instruction> {
 /// Where a virtual address lies, whoever may access it.
 #[must_use]
 pub fn physical(ram: &Ram, satp: u64, va: VirtAddr) -> Option<PhysAddr> {
-    if satp >> 60 != SATP_SV39 {
-        return Some(PhysAddr::new(va.get()));
-    }
+    let Some(root) = Root::of(satp) else { return Some(PhysAddr::new(va.get())) };
     // The page's owner loads with every permission: the walk is asked where, not whether.
     let may = |privilege| Rules { privilege, sum: true, mxr: true, update: Update::Hardware };
     let reads = [(Privilege::User, Access::Load), (Privilege::Supervisor, Access::Load)];
-    reads.into_iter().find_map(|(privilege, access)| {
-        walk(&Tables(ram), satp_root(satp), va, access, &may(privilege)).result.ok()
-    })
+    reads
+        .into_iter()
+        .find_map(|(privilege, access)| walk(&Tables(ram), root, va, access, &may(privilege)).result.ok())
 }
 
 /// Memory as a walk reads it.
@@ -302,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_tree_is_read_with_the_addresses_that_it_maps() {
-        let root = page_table(&tree(), page(1));
+        let root = page_table(&tree(), Root::sv39(page(1).page()));
         let level1 = root.entries[0].child.as_deref().unwrap();
         let leaf = &level1.entries[0].child.as_deref().unwrap().entries[0];
         assert_eq!((leaf.index, leaf.va, leaf.pte_addr), (7, VA, page(3).wrapping_add(56)));
@@ -316,9 +308,9 @@ mod tests {
         for index in 0..512 {
             put(&mut ram, page(1), index, 1, PteFlags::empty());
         }
-        let root = page_table(&ram, page(1));
+        let root = page_table(&ram, Root::sv39(page(1).page()));
         assert!(root.entries.len() <= ENTRIES_MAX && root.left_out > 0);
-        assert_eq!(page_table(&ram, PhysAddr::new(0x10)).entries, []);
+        assert_eq!(page_table(&ram, Root::sv39(Ppn::new(1))).entries, []);
     }
 
     #[test]
@@ -326,7 +318,7 @@ mod tests {
         let mut ram = tree();
         put(&mut ram, page(3), 8, 9, PteFlags::R | PteFlags::U);
         put(&mut ram, page(3), 9, 9, PteFlags::R | PteFlags::W);
-        let users = frame_users(&ram, &[page(1).page()]);
+        let users = frame_users(&ram, &[Root::sv39(page(1).page())]);
         let of_page: Vec<_> = users[&page(9).page()].iter().map(|user| user.va).collect();
         assert_eq!(of_page, [VA, VA.wrapping_add(4096)], "the kernel's own mapping does not count");
     }

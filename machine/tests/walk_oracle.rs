@@ -1,13 +1,14 @@
 //! The walker against an independent reading of the specification's text ("Virtual Address
 //! Translation Process", steps 1 to 10), over every combination of the low eight bits of an entry,
 //! its level, the access, the privilege, SUM, MXR, Svade and Svadu, each reserved bit, and several
-//! alignments. The transcription below knows numbers and bits only: it shares no code with the
+//! alignments, for Sv39 and Sv48. The transcription below knows numbers and bits only: it shares no code with the
 //! walker.
 
 use std::collections::BTreeMap;
 
 use faultline_abi::{
     PhysAddr, Ppn, VirtAddr,
+    satp::{Root, Scheme},
     sv39::{Access, Pte},
 };
 use faultline_machine::{
@@ -34,6 +35,8 @@ enum Outcome {
 
 #[derive(Clone, Copy, Debug)]
 struct Question {
+    /// LEVELS: 3 for Sv39, 4 for Sv48.
+    levels: u32,
     va: u64,
     /// 'x', 'r' or 'w'.
     access: char,
@@ -44,20 +47,24 @@ struct Question {
 }
 
 const ROOT: u64 = 0x80001;
-const VA: u64 = 0x12_3456_7abc;
+/// An address for either scheme, canonical in both.
+const fn address(levels: u32) -> u64 {
+    if levels == 4 { 0x5a12_3456_7abc } else { 0x12_3456_7abc }
+}
 const PAGESIZE: u64 = 4096;
 const PTESIZE: u64 = 8;
 
-/// The specification's algorithm for Sv39, in its own order and numbers.
+/// The specification's algorithm for Sv39 and Sv48, in its own order and numbers.
 fn specification(memory: &Memory, q: Question) -> Outcome {
-    // Bits 63–39 must all equal bit 38.
-    let sign = q.va >> 38 & 1;
-    if (39..64).any(|bit| q.va >> bit & 1 != sign) {
+    // Bits 63–39 must all equal bit 38; under Sv48 bits 63–48 bit 47.
+    let top = if q.levels == 4 { 47 } else { 38 };
+    let sign = q.va >> top & 1;
+    if (top + 1..64).any(|bit| q.va >> bit & 1 != sign) {
         return Outcome::PageFault;
     }
     // 1. a = satp.ppn × PAGESIZE, i = LEVELS − 1.
     let mut a = ROOT * PAGESIZE;
-    let mut i = 2;
+    let mut i = q.levels - 1;
     let pte = loop {
         // 2. The entry at a + va.vpn[i] × PTESIZE.
         let vpn = q.va >> (12 + 9 * i) & 0x1ff;
@@ -105,9 +112,10 @@ fn leaf(pte: u64, i: u32, q: Question) -> Outcome {
     }
     // 10. The page offset, the low VPNs of a superpage, the rest from the entry.
     let mut pa = q.va & 0xfff;
-    for level in 0..3 {
+    for level in 0..q.levels {
         let from = if level < i { q.va >> 12 } else { ppn };
-        let width = if level == 2 { 0x3ff_ffff } else { 0x1ff };
+        // The highest part of PPN has what is left of its 44 bits.
+        let width = if level == q.levels - 1 { (1 << (44 - 9 * level)) - 1 } else { 0x1ff };
         pa |= (from >> (9 * level) & width) << (12 + 9 * level);
     }
     Outcome::Translated(pa)
@@ -125,37 +133,40 @@ fn walker(memory: &Memory, q: Question) -> Outcome {
         mxr: q.mxr,
         update: if q.hardware_updates { Update::Hardware } else { Update::Fault },
     };
-    match walk(memory, Ppn::new(ROOT), VirtAddr::new(q.va), access, &rules).result {
+    let scheme = if q.levels == 4 { Scheme::Sv48 } else { Scheme::Sv39 };
+    let root = Root { scheme, frame: Ppn::new(ROOT) };
+    match walk(memory, root, VirtAddr::new(q.va), access, &rules).result {
         Ok(pa) => Outcome::Translated(pa.get()),
         Err(check) if check.is_access_fault() => Outcome::AccessFault,
         Err(_) => Outcome::PageFault,
     }
 }
 
-/// Tables in which the entry for [`VA`] at `level` is `entry`, and every other one is a sound
+/// Tables in which the entry for [`address`] at `level` is `entry`, and every other one is a sound
 /// pointer or, at level 0, a sound leaf.
-fn tables(level: u64, entry: u64) -> Memory {
+fn tables(levels: u32, level: u32, entry: u64) -> Memory {
     let mut memory = Memory::default();
-    for at in 0..3 {
-        let table = table_of(at) * PAGESIZE;
-        let vpn = VA >> (12 + 9 * at) & 0x1ff;
-        let sound = if at == 0 { 0x81234 << 10 | 0xff } else { table_of(at - 1) << 10 | 1 };
+    for at in 0..levels {
+        let table = table_of(levels, at) * PAGESIZE;
+        let vpn = address(levels) >> (12 + 9 * at) & 0x1ff;
+        let sound = if at == 0 { 0x81234 << 10 | 0xff } else { table_of(levels, at - 1) << 10 | 1 };
         memory.0.insert(table + vpn * PTESIZE, if at == level { entry } else { sound });
     }
     memory
 }
 
 /// The page number of the table at a level; the root stands first.
-fn table_of(level: u64) -> u64 {
-    ROOT + 2 - level
+fn table_of(levels: u32, level: u32) -> u64 {
+    ROOT + u64::from(levels - 1 - level)
 }
 
 /// Asks both about every combination of access, privilege, SUM, MXR and A/D updates; how many.
-fn compare(memory: &Memory, va: u64) -> u32 {
+fn compare(levels: u32, memory: &Memory, va: u64) -> u32 {
     let mut asked = 0;
     for access in ['x', 'r', 'w'] {
         for bits in 0..16u32 {
             let q = Question {
+                levels,
                 va,
                 access,
                 user_mode: bits & 1 != 0,
@@ -170,39 +181,61 @@ fn compare(memory: &Memory, va: u64) -> u32 {
     asked
 }
 
-#[test]
-fn the_walker_agrees_with_the_text_for_every_entry() {
-    // Every reserved bit by itself, none, and both software bits.
-    let extra_bits: Vec<u64> = [0, 1 << 8, 1 << 9].into_iter().chain((54..64).map(|bit| 1 << bit)).collect();
+/// Every reserved bit by itself, none, and both software bits.
+fn extra_bits() -> Vec<u64> {
+    [0, 1 << 8, 1 << 9].into_iter().chain((54..64).map(|bit| 1 << bit)).collect()
+}
+
+fn every_entry(levels: u32) {
+    let extra_bits = extra_bits();
     let mut asked = 0;
-    for level in 0..3 {
-        // Where the entry is a pointer, the first of these leads to the next sound table.
-        let next_table = if level == 0 { 0x81234 } else { table_of(level - 1) };
-        for ppn in [next_table, 0x4_0000 * 5, 0x4_0000 + (1 << 9), 0xfff_ffff_ffff] {
+    for level in 0..levels {
+        // Where the entry is a pointer, the first of these leads to the next sound table; the others
+        // are aligned to 512 GiB, to 1 GiB and not to 2 MiB, to 2 MiB only, and to nothing.
+        let next_table = if level == 0 { 0x81234 } else { table_of(levels, level - 1) };
+        for ppn in [next_table, 5 << 27, 0x4_0000 * 5, 0x4_0000 + (1 << 9), 0xfff_ffff_ffff] {
             for low in 0..256 {
                 for extra in &extra_bits {
-                    asked += compare(&tables(level, ppn << 10 | low | extra), VA);
+                    let memory = tables(levels, level, ppn << 10 | low | extra);
+                    asked += compare(levels, &memory, address(levels));
                 }
             }
         }
     }
-    assert_eq!(asked, 3 * 4 * 256 * 13 * 48);
+    assert_eq!(asked, levels * 5 * 256 * 13 * 48);
+}
+
+#[test]
+fn the_walker_agrees_with_the_text_for_every_entry_of_sv39() {
+    every_entry(3);
+}
+
+#[test]
+fn the_walker_agrees_with_the_text_for_every_entry_of_sv48() {
+    every_entry(4);
 }
 
 #[test]
 fn the_walker_agrees_with_the_text_on_addresses_that_are_not_canonical() {
-    let memory = tables(0, 0x81234 << 10 | 0xff);
-    for bit in 38..64 {
-        compare(&memory, VA ^ 1 << bit);
+    for levels in [3, 4] {
+        let memory = tables(levels, 0, 0x81234 << 10 | 0xff);
+        for bit in 38..64 {
+            compare(levels, &memory, address(levels) ^ 1 << bit);
+        }
+        compare(levels, &memory, address(levels) | 0xffff_ffc0_0000_0000);
+        compare(levels, &memory, address(levels) | 0xffff_8000_0000_0000);
     }
-    compare(&memory, VA | 0xffff_ffc0_0000_0000);
 }
 
 #[test]
 fn a_table_that_cannot_be_read_is_an_access_fault() {
-    let memory = tables(1, 0x7_0000_0000 << 10 | 1);
-    compare(&memory, VA);
-    let q = Question { va: VA, access: 'r', user_mode: true, sum: false, mxr: false, hardware_updates: true };
-    assert_eq!(walker(&memory, q), Outcome::AccessFault);
-    assert_eq!(walker(&Memory::default(), q), Outcome::AccessFault);
+    for levels in [3, 4] {
+        let va = address(levels);
+        let memory = tables(levels, 1, 0x7_0000_0000 << 10 | 1);
+        compare(levels, &memory, va);
+        let (user_mode, sum, mxr, hardware_updates) = (true, false, false, true);
+        let q = Question { levels, va, access: 'r', user_mode, sum, mxr, hardware_updates };
+        assert_eq!(walker(&memory, q), Outcome::AccessFault);
+        assert_eq!(walker(&Memory::default(), q), Outcome::AccessFault);
+    }
 }

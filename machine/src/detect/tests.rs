@@ -77,7 +77,7 @@ impl Bench {
 
     fn access(&mut self, root: u64, access: Access) {
         let rules = Rules { privilege: Privilege::User, sum: false, mxr: false, update: Update::Hardware };
-        let walk = walk(&Plain(&self.ram), page(root), VA, access, &rules);
+        let walk = walk(&Plain(&self.ram), Root::sv39(page(root)), VA, access, &rules);
         match walk.result {
             Ok(_) => self.detectors.translated(&self.cx(), satp_sv39(page(root)), &walk),
             Err(check) => self.fault(root, &walk, check),

@@ -155,7 +155,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
     /// Whether any hart translates through the tables below `root`.
     fn is_active(&self, root: Ppn) -> bool {
         let harts = self.peers.harts.iter().flat_map(|harts| harts.iter());
-        harts.chain([&*self.hart]).any(|hart| hart.root() == Some(root))
+        harts.chain([&*self.hart]).any(|hart| hart.root().is_some_and(|active| active.frame == root))
     }
 
     fn wants_stop(&self) -> bool {

@@ -15,6 +15,7 @@ use std::{
 
 use faultline_abi::{
     PhysAddr, Ppn, VirtAddr,
+    satp::{Root, Scheme},
     sv39::{self, Pte},
 };
 
@@ -32,6 +33,8 @@ struct Role {
     root: FrameIndex,
     /// The table that points to it; the root points to itself.
     parent: FrameIndex,
+    /// The scheme of the tree.
+    scheme: Scheme,
     /// Its level: 2 for an Sv39 root.
     level: u32,
     /// The first address that it maps.
@@ -74,10 +77,11 @@ pub(crate) struct Tables {
 struct Path(u64);
 
 impl Path {
-    fn of(root: FrameIndex, walk: &Walk) -> Self {
+    fn of(root: FrameIndex, scheme: Scheme, walk: &Walk) -> Self {
         // 27 bits are enough for four levels.
         let stretch = walk.va.get() >> table_span(0).trailing_zeros() & 0x7ff_ffff;
-        Self(u64::from(root) << 32 | stretch << 4 | walk.steps.len() as u64)
+        let levels = u64::from(scheme.levels() - 3) << 3;
+        Self(u64::from(root) << 32 | stretch << 4 | levels | walk.steps.len() as u64)
     }
 }
 
@@ -100,11 +104,13 @@ impl Paths {
 
 impl Tables {
     /// `satp` now names `root`. A root seen for the first time has its whole tree scanned.
-    pub(crate) fn root_named(&mut self, root: Ppn, instret: u64, ram: &mut Ram) -> Stale {
-        let Some(frame) = ram.frame_of_page(root) else { return Stale::Nothing };
-        let role = Role { root: frame, parent: frame, level: sv39::LEVELS - 1, va: 0, shared: false };
+    pub(crate) fn root_named(&mut self, root: Root, instret: u64, ram: &mut Ram) -> Stale {
+        let Root { scheme, frame } = root;
+        let Some(frame) = ram.frame_of_page(frame) else { return Stale::Nothing };
+        let role =
+            Role { root: frame, parent: frame, scheme, level: scheme.levels() - 1, va: 0, shared: false };
         match self.roles.get(&frame) {
-            Some(known) if known.parent == frame => return Stale::Nothing,
+            Some(known) if known.same_place(role) => return Stale::Nothing,
             Some(known) => self.insert(frame, Role { shared: known.shared, ..role }, ram),
             None => self.insert(frame, role, ram),
         }
@@ -129,10 +135,11 @@ impl Tables {
     }
 
     /// A walk has read these entries: their tables are known now.
-    pub(crate) fn walked(&mut self, root: Ppn, walk: &Walk, ram: &mut Ram) -> Stale {
+    pub(crate) fn walked(&mut self, root: Root, walk: &Walk, ram: &mut Ram) -> Stale {
         let mut stale = Stale::Nothing;
-        let Some(root) = ram.frame_of_page(root) else { return stale };
-        let path = Path::of(root, walk);
+        let scheme = root.scheme;
+        let Some(root) = ram.frame_of_page(root.frame) else { return stale };
+        let path = Path::of(root, scheme, walk);
         if *self.paths.slot(path) == path {
             return stale;
         }
@@ -140,7 +147,7 @@ impl Tables {
         for step in walk.steps.iter() {
             let Some(frame) = ram.frame_of(step.pte_addr) else { return stale };
             let va = walk.va.get() & !(table_span(step.level) - 1);
-            let role = Role { root, parent, level: step.level, va, shared: false };
+            let role = Role { root, parent, scheme, level: step.level, va, shared: false };
             if self.place(frame, role, ram) == Placed::Elsewhere {
                 stale = Stale::All;
             }
@@ -165,7 +172,7 @@ impl Tables {
         }
         let child = ram.frame_of_page(pte.ppn())?;
         let va = entry_va(role, index);
-        let place = Role { root: role.root, parent: frame, level: role.level - 1, va, shared: false };
+        let place = Role { parent: frame, level: role.level - 1, va, shared: false, ..role };
         (self.place(child, place, ram) == Placed::New).then_some(child)
     }
 
@@ -289,7 +296,7 @@ enum Placed {
 
 impl Role {
     fn same_place(self, other: Self) -> bool {
-        (self.root, self.parent, self.level, self.va) == (other.root, other.parent, other.level, other.va)
+        self == Self { shared: self.shared, ..other }
     }
 }
 
@@ -340,11 +347,10 @@ const fn table_span(level: u32) -> u64 {
     sv39::leaf_size(level + 1)
 }
 
-/// The first address that entry `index` maps, sign-extended as Sv39 asks.
+/// The first address that entry `index` maps, sign-extended as the scheme asks.
 fn entry_va(role: Role, index: usize) -> u64 {
-    let va = role.va + index as u64 * sv39::leaf_size(role.level);
-    let unused = 64 - 39;
-    (va << unused).cast_signed().wrapping_shr(unused).cast_unsigned()
+    let va = role.va.wrapping_add(index as u64 * sv39::leaf_size(role.level));
+    role.scheme.canonical(VirtAddr::new(va)).get()
 }
 
 /// The entries of a table, copied.

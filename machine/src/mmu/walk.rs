@@ -4,8 +4,9 @@
 use core::ops::Deref;
 
 use faultline_abi::{
-    PhysAddr, Ppn, VirtAddr,
+    PhysAddr, VirtAddr,
     addr::VPN_BITS,
+    satp::Root,
     sv39::{self, Access, Check, Pte, PteFlags, WalkStep},
 };
 use serde::{Serialize, Serializer};
@@ -71,9 +72,9 @@ pub enum Update {
     Fault,
 }
 
-/// Translates `va` for `access` through the Sv39 tables below `root`.
+/// Translates `va` for `access` through the tables below `root`.
 #[must_use]
-pub fn walk(memory: &impl TableMemory, root: Ppn, va: VirtAddr, access: Access, rules: &Rules) -> Walk {
+pub fn walk(memory: &impl TableMemory, root: Root, va: VirtAddr, access: Access, rules: &Rules) -> Walk {
     let mut walk = Walk::none();
     walk_into(&mut walk, memory, root, va, access, rules);
     walk
@@ -83,7 +84,7 @@ pub fn walk(memory: &impl TableMemory, root: Ppn, va: VirtAddr, access: Access, 
 pub(crate) fn walk_into(
     walk: &mut Walk,
     memory: &impl TableMemory,
-    root: Ppn,
+    root: Root,
     va: VirtAddr,
     access: Access,
     rules: &Rules,
@@ -95,13 +96,13 @@ pub(crate) fn walk_into(
 
 fn translate(
     memory: &impl TableMemory,
-    root: Ppn,
+    root: Root,
     va: VirtAddr,
     access: Access,
     rules: &Rules,
     steps: &mut Steps,
 ) -> Result<PhysAddr, Check> {
-    if !va.is_canonical_sv39() {
+    if !root.scheme.is_canonical(va) {
         return Err(Check::NonCanonical);
     }
     let leaf = find_leaf(memory, root, va, steps)?;
@@ -115,13 +116,13 @@ fn translate(
 /// Steps 1 to 4: down the tables until an entry maps memory.
 fn find_leaf(
     memory: &impl TableMemory,
-    root: Ppn,
+    root: Root,
     va: VirtAddr,
     steps: &mut Steps,
 ) -> Result<WalkStep, Check> {
     // Step 1: begin at the root, on the highest level.
-    let mut table = root;
-    for level in (0..sv39::LEVELS).rev() {
+    let mut table = root.frame;
+    for level in (0..root.scheme.levels()).rev() {
         // Step 2: read the entry.
         let pte_addr = PhysAddr::new(table.base().get() + va.vpn(level) as u64 * sv39::PTE_SIZE);
         let pte = memory.read_pte(pte_addr).ok_or(Check::TableAccess)?;

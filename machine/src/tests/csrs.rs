@@ -35,7 +35,7 @@ fn writes_keep_only_what_is_legal() {
         (number::SENVCFG, u64::MAX, 1),
         (number::MSCRATCH, u64::MAX, u64::MAX),
         (number::SSTATUS, u64::MAX, 0x8000_0002_000c_6122),
-        (number::SATP, 9 << 60 | 5, 0), // Sv48: not here
+        (number::SATP, 9 << 60 | 5, 9 << 60 | 5),
         (number::SATP, 1 << 60 | 5, 0),
         (number::PMPADDR0, u64::MAX, (1 << 54) - 1),
         (number::PMPCFG0, 0x1f | 0x62 << 8, 0x1f), // W without R is reserved
@@ -50,9 +50,11 @@ fn writes_keep_only_what_is_legal() {
 }
 
 #[test]
-fn satp_takes_sv39_and_bare_and_ignores_the_rest() {
+fn satp_takes_sv39_sv48_and_bare_and_ignores_the_rest() {
     let sv39 = 8 << 60 | 0x1234 << 44 | 0x80100;
+    let sv48 = 9 << 60 | 0x1234 << 44 | 0x80100;
     assert_eq!(written(number::SATP, sv39), Some(sv39));
+    assert_eq!(written(number::SATP, sv48), Some(sv48));
     assert_eq!(written(number::SATP, 10 << 60 | 1), Some(0));
 }
 

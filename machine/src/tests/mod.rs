@@ -13,6 +13,7 @@ mod harts;
 mod machine_modes;
 mod memory;
 mod replay;
+mod sv48;
 mod timers;
 mod walks;
 

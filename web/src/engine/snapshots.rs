@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use faultline_abi::sv39::{SATP_SV39, satp_root};
+use faultline_abi::satp::Root;
 use faultline_abi::trace::ProcessOp;
 use faultline_abi::{PAGE_SIZE, PhysAddr};
 use faultline_machine::event::{Event, What};
@@ -39,6 +39,7 @@ impl Camera {
         let past = &session.log()[..position.events];
         let (machine, hart) = (session.machine(), session.machine().hart(0));
         let root = self.watched.or_else(|| followed(past, machine));
+        let roots = address_spaces(past);
         Snapshot {
             events: position.events,
             instret: position.instret,
@@ -50,9 +51,9 @@ impl Camera {
             symbol: symbol(session.symbols(), hart),
             faulting,
             console: console(session.console()),
-            roots: address_spaces(past).into_iter().map(|root| root.base()).collect(),
-            mapped: mapped(machine.ram(), past),
-            table: root.map(|root| page_table(machine.ram(), root)),
+            mapped: mapped(machine.ram(), past, &roots),
+            table: root.map(|root| page_table(machine.ram(), known(&roots, root))),
+            roots: roots.into_iter().map(|root| root.frame.base()).collect(),
         }
     }
 
@@ -86,13 +87,20 @@ fn followed(past: &[Event], machine: &Machine) -> Option<PhysAddr> {
 }
 
 fn root(satp: u64) -> Option<PhysAddr> {
-    (satp >> 60 == SATP_SV39).then(|| satp_root(satp).base())
+    Root::of(satp).map(|root| root.frame.base())
+}
+
+/// The root at this address as `satp` named it; for Sv39 where it never did.
+fn known(roots: &[Root], addr: PhysAddr) -> Root {
+    let named = roots.iter().find(|root| root.frame == addr.page());
+    named.copied().unwrap_or_else(|| Root::sv39(addr.page()))
 }
 
 /// Every page that a living process maps.
-fn mapped(ram: &Ram, past: &[Event]) -> Vec<Mapped> {
+fn mapped(ram: &Ram, past: &[Event], roots: &[Root]) -> Vec<Mapped> {
     let pages = |root: PhysAddr| {
-        let small = page_table(ram, root).mappings().into_iter().filter(|mapping| mapping.level == 0);
+        let small =
+            page_table(ram, known(roots, root)).mappings().into_iter().filter(|mapping| mapping.level == 0);
         small.map(move |mapping| Mapped { root, va: mapping.va, pte: mapping.pte })
     };
     living(past).into_iter().flat_map(pages).collect()

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use faultline_abi::PhysAddr;
-use faultline_abi::sv39::LEVELS;
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
@@ -89,7 +88,7 @@ fn toggle(row: &TreeRow, flipped: &UseStateHandle<BTreeSet<PhysAddr>>) -> Html {
 fn points_to(desk: &Desk, row: &TreeRow) -> Html {
     let target = row.pte.ppn().base();
     if row.pte.is_leaf() {
-        let size = if row.level + 1 < LEVELS && row.level > 0 { " (superpage)" } else { "" };
+        let size = if row.level > 0 { " (superpage)" } else { "" };
         html! { <span><code>{ row.va.to_string() }</code>{ " → " }{ frame_link(desk, target) }{ size }</span> }
     } else if row.pte.is_pointer() {
         html! { <span>{ "table " }{ frame_link(desk, target) }</span> }
