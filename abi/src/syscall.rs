@@ -112,7 +112,17 @@ pub mod open {
     pub const TRUNCATE: u64 = 0x400;
 }
 
-/// Flags of `mmap`. `prot` is R = 1, W = 2, X = 4.
+/// What may be done with a mapping.
+pub mod prot {
+    /// Load from it.
+    pub const READ: u64 = 1;
+    /// Store to it.
+    pub const WRITE: u64 = 2;
+    /// Execute it.
+    pub const EXECUTE: u64 = 4;
+}
+
+/// Flags of `mmap`.
 pub mod mmap {
     /// Everybody who maps it sees what is written.
     pub const SHARED: u64 = 1;

@@ -159,8 +159,9 @@ pub fn sbrk(bytes: isize) -> Option<*mut u8> {
     checked(call(Syscall::Sbrk, [bytes])).map(|end| end as *mut u8)
 }
 
-/// Maps a file (`file`: descriptor and offset) or fresh memory. `prot` is R = 1, W = 2, X = 4; the
-/// flags are those of `faultline_abi::syscall::mmap`, without `ANONYMOUS`.
+/// Maps a file (`file`: descriptor and offset) or fresh memory. `prot` is made of the constants of
+/// `faultline_abi::syscall::prot`, the flags of those of `faultline_abi::syscall::mmap`, without
+/// `ANONYMOUS`.
 pub fn mmap(address: u64, length: usize, prot: u64, flags: u64, file: Option<(u64, u64)>) -> Option<*mut u8> {
     let anonymous = if file.is_none() { faultline_abi::syscall::mmap::ANONYMOUS } else { 0 };
     let (fd, offset) = file.unwrap_or((0, 0));

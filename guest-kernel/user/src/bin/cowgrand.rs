@@ -1,5 +1,5 @@
-//! Copy-on-write across three generations: a page shared by all, written by the grandchild, then by
-//! the child. Boot with `fork=cow`.
+//! Copy-on-write across three generations: one page is shared by all, until the grandchild writes to it
+//! and then the child. Each gets a copy; the grandparent keeps the original. Boot with `fork=cow`.
 #![no_std]
 #![no_main]
 

@@ -19,5 +19,5 @@ fn main() {
         exit(127);
     }
     wait();
-    println!("forkexec: back with {} frames", free_frames());
+    println!("forkexec: the child has ended, {} frames are free", free_frames());
 }

@@ -1,5 +1,5 @@
-//! The guard page: a recursion that never ends runs down the stack until it hits the page that is
-//! mapped but not for programs, and the kernel ends the program before it can hurt its own data.
+//! The guard page: a recursion that never ends runs down the stack until it hits a page that is mapped,
+//! but not for programs. The kernel ends the program before it can hurt its own data.
 #![no_std]
 #![no_main]
 

@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-use faultline_user::{PAGE, free_frames, println, sbrk};
+use faultline_user::{PAGE, free_frames, page, println, sbrk, store};
 
 faultline_user::program!(main);
 
@@ -17,9 +17,8 @@ fn main() {
         return;
     };
     println!("hog: was promised {} pages", PROMISED / PAGE);
-    for page in 0..PROMISED / PAGE {
-        // SAFETY: `sbrk` gave these bytes to us, or said so.
-        unsafe { heap.offset(page * PAGE).write_volatile(1) };
+    for n in 0..PROMISED / PAGE {
+        store(page(heap, n), 1);
     }
     println!("hog: got them all, which must not happen");
 }

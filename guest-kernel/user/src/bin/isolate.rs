@@ -1,4 +1,5 @@
-//! Isolation: two processes, one address, two values.
+//! Isolation: two processes, one address, two values. Each has a page table of its own, so each finds its
+//! own frame there.
 #![no_std]
 #![no_main]
 
@@ -11,9 +12,8 @@ fn main() {
     let child = fork() == Some(0);
     let (name, value) = if child { ("the child", 1) } else { ("the parent", 2) };
     store(heap, value);
-    for _ in 0..3 {
-        yield_now();
-    }
+    // Let the other one store to its page before we look at ours.
+    (0..3).for_each(|_| yield_now());
     println!("isolate: {name} reads {} at {heap:p}", load(heap));
     if child {
         exit(0);

@@ -1,4 +1,5 @@
-//! An address of the kernel: in this space nothing is mapped there.
+//! An address of the kernel: in the space of a program nothing is mapped there, so the walk ends at an
+//! entry that is not valid. The kernel has a page table of its own.
 #![no_std]
 #![no_main]
 

@@ -4,7 +4,7 @@
 
 use faultline_user::{
     PAGE,
-    abi::{mmap::PRIVATE, open::READ},
+    abi::{mmap::PRIVATE, open::READ, prot},
     load, mmap, open, println, read, store,
 };
 
@@ -12,7 +12,8 @@ faultline_user::program!(main);
 
 fn main() {
     let file = open("mmappriv", READ).expect("this program is a file too");
-    let map = mmap(0, PAGE.unsigned_abs(), 3, PRIVATE, Some((file, 0))).expect("room for a page");
+    let map = mmap(0, PAGE.unsigned_abs(), prot::READ | prot::WRITE, PRIVATE, Some((file, 0)))
+        .expect("room for a page");
     println!("mmappriv: the page begins with {:#x}", load(map));
     store(map, 0xee);
     let mut byte = [0];

@@ -3,7 +3,7 @@
 #![no_main]
 
 use faultline_user::{
-    abi::{mmap::PRIVATE, open::READ},
+    abi::{mmap::PRIVATE, open::READ, prot},
     close, fstat, load, mmap, munmap, open, println,
 };
 
@@ -13,10 +13,11 @@ fn main() {
     let file = open("mmapread", READ).expect("this program is a file too");
     let [_, _, size] = fstat(file).expect("an open file has a size");
     let length = usize::try_from(size).expect("a small file");
-    let map = mmap(0, length, 1, PRIVATE, Some((file, 0))).expect("room for the file");
+    let map = mmap(0, length, prot::READ, PRIVATE, Some((file, 0))).expect("room for the file");
     // The mapping holds the file; the descriptor is not needed any more.
     close(file);
-    println!("mmapread: {length} bytes, and they begin with {:#x}", load(map));
-    println!("mmapread: and they end with {:#x}", load(map.wrapping_add(length - 1)));
+    println!("mmapread: {length} bytes are mapped, and none was read");
+    println!("mmapread: the first is {:#x}", load(map));
+    println!("mmapread: the last is {:#x}", load(map.wrapping_add(length - 1)));
     munmap(map, length);
 }

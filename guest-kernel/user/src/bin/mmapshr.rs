@@ -7,6 +7,7 @@ use faultline_user::{
     abi::{
         mmap::SHARED,
         open::{CREATE, READ, READ_WRITE, TRUNCATE},
+        prot,
     },
     close, exit, fork, load, mmap, munmap, open, println, read, store, unlink, wait, write_all,
 };
@@ -16,7 +17,8 @@ faultline_user::program!(main);
 fn main() {
     let file = open("shared.tmp", READ_WRITE | CREATE | TRUNCATE).expect("a new file");
     write_all(file, b"before").expect("room on the disk");
-    let map = mmap(0, PAGE.unsigned_abs(), 3, SHARED, Some((file, 0))).expect("room for a page");
+    let map = mmap(0, PAGE.unsigned_abs(), prot::READ | prot::WRITE, SHARED, Some((file, 0)))
+        .expect("room for a page");
     if fork() == Some(0) {
         store(map, b'B');
         exit(0);
