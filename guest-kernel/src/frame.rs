@@ -57,6 +57,39 @@ struct State {
     allocations: u32,
     /// One beyond the highest frame that was ever handed out.
     span: u32,
+    /// Which requests for a frame fail although there are some, and how many came.
+    failing: Failing,
+    requests: u64,
+}
+
+/// Which requests fail on purpose, counted from 1: how the kernel takes it is worth a test.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Failing {
+    /// None.
+    #[default]
+    Never,
+    /// The one with this number.
+    At(u64),
+    /// Each whose number is a multiple of this.
+    Every(u64),
+}
+
+impl Failing {
+    const fn hits(self, number: u64) -> bool {
+        match self {
+            Self::Never => false,
+            Self::At(at) => number == at,
+            Self::Every(every) => number.is_multiple_of(every),
+        }
+    }
+}
+
+impl State {
+    /// Takes a free frame's index, unless this request is one that fails.
+    fn take(&mut self) -> Option<u32> {
+        self.requests += 1;
+        if self.failing.hits(self.requests) { None } else { self.free.pop() }
+    }
 }
 
 /// A page of a file as the disk has it.
@@ -107,6 +140,8 @@ impl FramePool {
             names: BTreeMap::new(),
             allocations: 0,
             span: 0,
+            failing: Failing::Never,
+            requests: 0,
         };
         Self(Rc::new(Inner { first, window, state: RefCell::new(state), swap: SwapMap::default() }))
     }
@@ -116,6 +151,18 @@ impl FramePool {
         let mut state = self.0.state.borrow_mut();
         let surplus = state.free.len().saturating_sub(count);
         state.free.drain(..surplus);
+    }
+
+    /// From now on these requests for a frame fail.
+    pub fn let_fail(&self, failing: Failing) {
+        let mut state = self.0.state.borrow_mut();
+        (state.failing, state.requests) = (failing, 0);
+    }
+
+    /// How many requests for a frame came since somebody said which of them fail.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.0.state.borrow().requests
     }
 
     /// The slots for pages that memory has no frame for.
@@ -130,7 +177,7 @@ impl FramePool {
     pub fn allocate(&self, owner: Pid, kind: FrameKind) -> Option<Frame> {
         let index = {
             let mut state = self.0.state.borrow_mut();
-            let index = state.free.pop()?;
+            let index = state.take()?;
             state.allocations = state.allocations.wrapping_add(1);
             state.span = state.span.max(index + 1);
             let history = History { born: state.allocations, ..History::default() };
@@ -431,6 +478,18 @@ mod tests {
         assert!(pool.allocate(Pid::KERNEL, FrameKind::User).is_none());
         drop(frames);
         assert_eq!(pool.free_count(), 2);
+    }
+
+    #[test]
+    fn requests_fail_by_number_and_cost_nothing() {
+        let pool = pool(8);
+        pool.let_fail(Failing::Every(2));
+        let frames: Vec<_> = (0..4).map(|_| pool.allocate(Pid::KERNEL, FrameKind::User)).collect();
+        assert!(frames.iter().map(Option::is_some).eq([true, false, true, false]));
+        assert_eq!((pool.free_count(), pool.requests()), (6, 4));
+        pool.let_fail(Failing::At(1));
+        assert!(pool.allocate(Pid::KERNEL, FrameKind::User).is_none());
+        assert!(pool.allocate(Pid::KERNEL, FrameKind::User).is_some());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use crate::{
+    frame::Failing,
     memory::{ExecPolicy, ForkPolicy, MemoryOptions},
     plan::ZeroPolicy,
     sbrk::SbrkPolicy,
@@ -25,7 +26,7 @@ pub const PROGRAMS_MAX: usize = 64;
 /// What the kernel was told at boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The programs to run, all at once.
+    /// The programs to run, all at once, each with its arguments after colons.
     pub init: Vec<String>,
     /// How memory is managed.
     pub memory: MemoryOptions,
@@ -35,12 +36,15 @@ pub struct Options {
     pub swap: Option<u32>,
     /// Ticks of `mtime` in a time slice.
     pub quantum: u64,
+    /// Which allocations of frames fail although there are some.
+    pub failing: Failing,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let (init, memory) = (Vec::from([INIT_DEFAULT.into()]), MemoryOptions::default());
-        Self { init, memory, frames: None, swap: None, quantum: QUANTUM_DEFAULT }
+        let failing = Failing::Never;
+        Self { init, memory, frames: None, swap: None, quantum: QUANTUM_DEFAULT, failing }
     }
 }
 
@@ -73,16 +77,19 @@ impl Options {
             ("frames", value) => self.frames = Some(frames(value)?),
             ("swap", value) => self.swap = Some(value.parse().ok()?),
             ("quantum", value) => self.quantum = quantum(value)?,
+            ("alloc-fail-at", value) => self.failing = Failing::At(ordinal(value)?),
+            ("alloc-fail-every", value) => self.failing = Failing::Every(ordinal(value)?),
             _ => return None,
         }
         Some(())
     }
 }
 
-/// `a,b,c`, none of them empty.
+/// `a,b:first:second,c`: no name is empty.
 fn programs(value: &str) -> Option<Vec<String>> {
-    let names: Vec<String> = value.split(',').map(String::from).collect();
-    (names.len() <= PROGRAMS_MAX && names.iter().all(|name| !name.is_empty())).then_some(names)
+    let programs: Vec<String> = value.split(',').map(String::from).collect();
+    let named = |program: &String| program.split(':').next().is_some_and(|name| !name.is_empty());
+    (programs.len() <= PROGRAMS_MAX && programs.iter().all(named)).then_some(programs)
 }
 
 fn policy(name: &str) -> Option<Policy> {
@@ -91,6 +98,11 @@ fn policy(name: &str) -> Option<Policy> {
 
 fn frames(value: &str) -> Option<usize> {
     value.parse().ok().filter(|&frames| frames >= FRAMES_MIN)
+}
+
+/// Counted from 1.
+fn ordinal(value: &str) -> Option<u64> {
+    value.parse().ok().filter(|&number| number > 0)
 }
 
 fn quantum(value: &str) -> Option<u64> {
@@ -124,6 +136,9 @@ mod tests {
         };
         assert_eq!(other.memory, memory);
         assert_eq!((warnings, more), (Vec::new(), Vec::new()));
+        assert_eq!(parse("init=sh,soak:7:100").0.init, ["sh", "soak:7:100"]);
+        assert_eq!(parse("alloc-fail-at=3").0.failing, Failing::At(3));
+        assert_eq!(parse("alloc-fail-every=9").0.failing, Failing::Every(9));
     }
 
     #[test]
@@ -144,6 +159,8 @@ mod tests {
             "=",
             "init=",
             "init=a,,b",
+            "init=:a",
+            "alloc-fail-at=0",
             "quantum=0",
             "quantum=999",
             "quantum=x",

@@ -13,6 +13,7 @@ use faultline_abi::trace::{AreaKind, AreaOp, FrameKind, FrameOp, ProcessOp};
 use faultline_abi::{PhysAddr, Ppn, VirtAddr};
 
 use crate::event::{Detector, PteChange, Trap, Warning, What};
+use crate::hart::Privilege;
 use crate::inspect::{self, Mapping, Table};
 use crate::mmu::Walk;
 use crate::observer::Context;
@@ -59,7 +60,7 @@ impl Detectors {
         self.spaces.hart = cx.hart;
         match what {
             What::Trap(trap) => self.trapped(cx, trap),
-            What::Return { target, .. } => self.repeats.entry(cx.hart).or_default().returned(cx, *target),
+            &What::Return { to, target } => self.repeats.entry(cx.hart).or_default().returned(cx, to, target),
             What::Pte(change) => self.spaces.changed(change),
             What::Satp { new, .. } => self.spaces.named(Root::of(*new)),
             &What::Sfence { va, asid } => self.held.fence(Fence { hart: cx.hart, va, asid }),
@@ -215,9 +216,14 @@ struct Repeats {
 }
 
 impl Repeats {
-    fn returned(&mut self, cx: &Context, target: VirtAddr) {
+    /// To return to another place of a program is to let something else run first: the page that was
+    /// brought in may be gone again for a good reason.
+    fn returned(&mut self, cx: &Context, to: Privilege, target: VirtAddr) {
         let here = self.last.as_ref().is_some_and(|last| last.sepc == target);
         self.retried = here.then_some(cx.instret + 1);
+        if !here && to == Privilege::User {
+            self.last = None;
+        }
     }
 
     /// Whether this very fault, failed check included, was handled just before.

@@ -1,10 +1,13 @@
 //! The native command `faultline`.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result};
 
-use crate::{artifacts, process, toolchain, ui, workspace};
+use crate::{artifacts, process, qemu::Boot, toolchain, ui, workspace};
 
 /// Builds the command and returns where it stands.
 pub(crate) fn build() -> Result<PathBuf> {
@@ -16,4 +19,13 @@ pub(crate) fn build() -> Result<PathBuf> {
     })?;
     let binary = artifacts::binaries(&messages)?.into_iter().find(|binary| binary.name == "faultline");
     Ok(binary.context("faultline-machine has no binary called `faultline`")?.file)
+}
+
+/// The command that boots the guest images, without a scenario.
+pub(crate) fn boot(faultline: &Path, boot: &Boot) -> Command {
+    let images = workspace::guest_images();
+    let mut command = Command::new(faultline);
+    command.arg("boot").arg(images.join("kernel.elf")).arg("--disk").arg(images.join("disk.img"));
+    command.args(["--memory", &boot.memory_mib.to_string(), "--append", &boot.append]);
+    command
 }

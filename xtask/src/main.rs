@@ -17,8 +17,10 @@ mod process;
 mod qemu;
 mod scenario;
 mod server;
+mod soak;
 mod toolchain;
 mod ui;
+mod vmtests;
 mod web;
 mod workspace;
 
@@ -46,6 +48,10 @@ enum Command {
     Dist,
     /// Boot the kernel on QEMU, interactively or to list its page faults
     Qemu(commands::qemu::Options),
+    /// Run the kernel's own tests from inside it, under every policy, with ample and with scarce memory
+    Vmtests(commands::vmtests::Options),
+    /// Run random programs under memory pressure, with all detectors on, for ten minutes
+    Soak(commands::soak::Options),
     /// Run Trunk (installed if missing) with the environment that it needs here
     Trunk(commands::trunk::Options),
     /// Say what is found on this machine, what is missing and what to do
@@ -67,6 +73,8 @@ fn main() -> ExitCode {
         Command::Guest(options) => commands::guest::run(&options),
         Command::Dist => commands::dist::run(),
         Command::Qemu(options) => commands::qemu::run(&options),
+        Command::Vmtests(options) => commands::vmtests::run(&options),
+        Command::Soak(options) => commands::soak::run(&options),
         Command::Trunk(options) => commands::trunk::run(&options),
         Command::Doctor => commands::doctor::run(),
         Command::Bless => commands::bless::run(),

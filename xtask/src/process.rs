@@ -56,6 +56,24 @@ pub(crate) fn stdout_and_code(command: &mut Command) -> Result<(String, Option<i
     Ok((text, output.status.code()))
 }
 
+/// What a program left behind.
+pub(crate) struct Captured {
+    /// Its stdout; what is no UTF-8 is replaced.
+    pub(crate) stdout: String,
+    /// Its stderr, the same way.
+    pub(crate) stderr: String,
+    /// Its exit code, if it had one.
+    pub(crate) code: Option<i32>,
+}
+
+/// Runs to the end, however that is, without input.
+pub(crate) fn captured(command: &mut Command) -> Result<Captured> {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.with_context(|| format!("cannot start `{}`", shown(command)))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(Captured { stdout: text(&output.stdout), stderr: text(&output.stderr), code: output.status.code() })
+}
+
 /// Asks a program something it may not know, or that may not exist: trimmed stdout, or `None`.
 pub(crate) fn ask(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).output().ok()?;

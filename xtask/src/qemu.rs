@@ -11,7 +11,11 @@ use std::{
 use anyhow::{Context, Result, bail};
 use faultline_abi::scenario::MachineSettings;
 
-use crate::{packages, process, workspace};
+use crate::{
+    packages,
+    process::{self, Captured},
+    workspace,
+};
 
 const QEMU: &str = "qemu-system-riscv64";
 
@@ -55,6 +59,15 @@ pub(crate) fn command(qemu: &Path, boot: &Boot) -> Command {
     command
 }
 
+/// Runs to the guest's end; its console and its exit code.
+pub(crate) fn finished(boot: &Boot, limit: Duration) -> Result<Captured> {
+    let folder = workspace::target().join("qemu");
+    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let file = folder.join("console.txt");
+    let (stdout, code) = to_the_end(&mut command(&ensure()?, boot), &file, limit)?;
+    Ok(Captured { stdout, stderr: String::new(), code })
+}
+
 /// What a traced run left behind.
 pub(crate) struct Traced {
     /// QEMU's log of traps.
@@ -72,15 +85,25 @@ pub(crate) fn traced(boot: &Boot, limit: Duration) -> Result<Traced> {
     let (log, console) = (folder.join("traps.log"), folder.join("console.txt"));
     let mut command = command(&ensure()?, boot);
     command.args(["-d", "int", "-D"]).arg(&log);
-    let output = fs::File::create(&console).with_context(|| format!("creating {}", console.display()))?;
+    let (console, code) = to_the_end(&mut command, &console, limit)?;
+    Ok(Traced { log: text(&log)?, console, code })
+}
+
+/// Runs QEMU with the guest's console in `file`; what it printed, and the exit code.
+fn to_the_end(command: &mut Command, file: &Path, limit: Duration) -> Result<(String, Option<i32>)> {
+    let output = fs::File::create(file).with_context(|| format!("creating {}", file.display()))?;
     command.stdin(Stdio::null()).stdout(output);
-    let shown = process::shown(&command);
+    let shown = process::shown(command);
     let mut child = command.spawn().with_context(|| format!("cannot start `{shown}`"))?;
     let Some(status) = wait(&mut child, limit)? else {
         bail!("the guest did not end within {} s on QEMU: `{shown}`", limit.as_secs());
     };
-    let text = |file: &Path| fs::read(file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    Ok(Traced { log: text(&log)?, console: text(&console)?, code: status.code() })
+    Ok((text(file)?, status.code()))
+}
+
+fn text(file: &Path) -> Result<String> {
+    let bytes = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Waits for the end; past the limit the child is ended and `None` returned.

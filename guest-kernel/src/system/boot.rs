@@ -76,7 +76,9 @@ fn take_memory(board: &Board, options: &Options, swap: Option<(SwapArea, u32)>) 
         frames.swap().set_size(options.swap.map_or(pages, |wanted| wanted.min(pages)));
         Box::new(area) as Box<dyn SwapDevice>
     });
-    Memory::new(frames, options.memory, device, board.image.trampoline.page())
+    let memory = Memory::new(frames, options.memory, device, board.image.trampoline.page());
+    memory.frames().let_fail(options.failing);
+    memory
 }
 
 fn greet(memory: &Memory, options: &Options, console: &mut Console) {

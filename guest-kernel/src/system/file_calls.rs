@@ -20,10 +20,19 @@ use crate::{
     pipe::{self, Reader, Writer},
 };
 
-/// Bytes that one `read` or `write` moves; who has more calls again.
+/// Bytes that a `read` or `write` moves before others get their turn.
 const TRANSFER_MAX: u64 = 4096;
 /// Bytes that travel through the kernel at once.
 const CHUNK: usize = 512;
+
+/// What it means that fewer bytes were moved than could have been.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Short {
+    /// There are no more.
+    Ends,
+    /// There is no room for more just now.
+    GoesOn,
+}
 
 impl From<IoError> for Stop {
     fn from(_: IoError) -> Self {
@@ -94,14 +103,19 @@ impl Kernel {
         Err(Stop::Failed)
     }
 
-    /// `read(fd, buffer, length)`: how many bytes; 0 at the end.
-    pub(super) fn read(&mut self, process: &Process, fd: u64, buffer: u64, length: u64) -> Reply {
+    /// `read(fd, buffer, length)`: how many bytes; 0 at the end. A file is read as far as it goes, the
+    /// others as far as there is something.
+    pub(super) fn read(&mut self, process: &mut Process, fd: u64, buffer: u64, length: u64) -> Reply {
         let file = process.files.get(fd).ok_or(Stop::Failed)?;
+        if let OpenFile::Disk(file) = &*file {
+            return Self::piecemeal(process, (buffer, length), Short::Ends, |process, at, length| {
+                self.read_disk(process, file, at, length)
+            });
+        }
         let length = usize::try_from(length.min(TRANSFER_MAX)).map_err(|_| Stop::Failed)?;
         let buffer = VirtAddr::new(buffer);
         match &*file {
             OpenFile::Console => self.read_console(process, buffer, length),
-            OpenFile::Disk(file) => self.read_disk(process, file, buffer, length),
             OpenFile::Directory { listing, position } => {
                 let rest = &listing[position.get()..];
                 let bytes = &rest[..length.min(rest.len())];
@@ -110,8 +124,33 @@ impl Kernel {
                 Ok(bytes.len() as u64)
             }
             OpenFile::PipeReader(pipe) => self.read_pipe(process, pipe, buffer, length),
-            OpenFile::PipeWriter(_) => Err(Stop::Failed),
+            OpenFile::Disk(_) | OpenFile::PipeWriter(_) => Err(Stop::Failed),
         }
+    }
+
+    /// Moves `length` bytes from or to `buffer` a piece at a time, and lets others run in between. `piece`
+    /// gets an address and how many bytes to move at most, and says how many it moved. What goes wrong
+    /// after the first bytes ends the call with those.
+    fn piecemeal(
+        process: &mut Process,
+        (buffer, length): (u64, u64),
+        short: Short,
+        piece: impl FnOnce(&Process, VirtAddr, usize) -> Result<usize, Stop>,
+    ) -> Reply {
+        let done = process.progress.unwrap_or(0);
+        let at = VirtAddr::new(buffer).checked_add(done).ok_or(Stop::Failed);
+        let wanted = usize::try_from((length - done).min(TRANSFER_MAX)).map_err(|_| Stop::Failed)?;
+        let moved = match at.and_then(|at| piece(process, at, wanted)) {
+            Ok(moved) => moved,
+            Err(Stop::Failed) if done > 0 => return Ok(done),
+            Err(stop) => return Err(stop),
+        };
+        let all = done + moved as u64;
+        if all == length || (moved < wanted && short == Short::Ends) {
+            return Ok(all);
+        }
+        process.progress = Some(all);
+        Err(Wait::Turn.into())
     }
 
     fn read_console(&mut self, process: &Process, buffer: VirtAddr, length: usize) -> Reply {
@@ -134,7 +173,13 @@ impl Kernel {
         Ok(bytes.len() as u64)
     }
 
-    fn read_disk(&mut self, process: &Process, file: &DiskFile, buffer: VirtAddr, length: usize) -> Reply {
+    fn read_disk(
+        &mut self,
+        process: &Process,
+        file: &DiskFile,
+        buffer: VirtAddr,
+        length: usize,
+    ) -> Result<usize, Stop> {
         if !file.rights.can_read() {
             return Err(Stop::Failed);
         }
@@ -154,34 +199,47 @@ impl Kernel {
             file.position.set(file.position.get() + part as u64);
             done += part;
         }
-        Ok(done as u64)
+        Ok(done)
     }
 
-    /// `write(fd, buffer, length)`: how many bytes; if a bad address or the end of the disk cuts it
-    /// short, those before it.
-    pub(super) fn write(&mut self, process: &Process, fd: u64, buffer: u64, length: u64) -> Reply {
+    /// `write(fd, buffer, length)`: how many bytes; if a bad address, the end of the disk or of a pipe's
+    /// readers cuts it short, those before it. Where a pipe is full it waits.
+    pub(super) fn write(&mut self, process: &mut Process, fd: u64, buffer: u64, length: u64) -> Reply {
         let file = process.files.get(fd).ok_or(Stop::Failed)?;
-        let mut length = usize::try_from(length.min(TRANSFER_MAX)).map_err(|_| Stop::Failed)?;
-        match &*file {
-            OpenFile::Console => {}
-            OpenFile::Disk(file) if file.rights.can_write() => {}
-            OpenFile::PipeWriter(pipe) => length = length.min(room(pipe)?),
+        let short = if let OpenFile::PipeWriter(_) = &*file { Short::GoesOn } else { Short::Ends };
+        Self::piecemeal(process, (buffer, length), short, |process, at, length| {
+            self.write_piece(process, &file, at, length)
+        })
+    }
+
+    /// Writes at most `length` bytes from `buffer` on; how many.
+    fn write_piece(
+        &mut self,
+        process: &Process,
+        file: &OpenFile,
+        buffer: VirtAddr,
+        length: usize,
+    ) -> Result<usize, Stop> {
+        let length = match file {
+            OpenFile::Console => length,
+            OpenFile::Disk(file) if file.rights.can_write() => length,
+            OpenFile::PipeWriter(pipe) => length.min(room(pipe)?),
             _ => return Err(Stop::Failed),
-        }
+        };
         let mut done = 0;
         while done < length {
             // No chunk crosses a page, so that everything before a bad page is written.
-            let at = VirtAddr::new(buffer.wrapping_add(done as u64));
+            let at = VirtAddr::new(buffer.get().wrapping_add(done as u64));
             let to_page_end = usize::try_from(PAGE_SIZE - at.page_offset()).unwrap_or(CHUNK);
             let mut chunk = [0; CHUNK];
             let chunk = &mut chunk[..(length - done).min(CHUNK).min(to_page_end)];
-            match self.write_chunk(process, &file, VirtAddr::new(buffer), done, chunk) {
+            match self.write_chunk(process, file, buffer, done, chunk) {
                 Ok(()) => done += chunk.len(),
                 Err(stop) if done == 0 => return Err(stop),
                 Err(_) => break,
             }
         }
-        Ok(done as u64)
+        Ok(done)
     }
 
     /// Writes as many bytes as `chunk` takes, from `done` bytes after `buffer`.

@@ -1,6 +1,6 @@
 //! The kernel: processes that take turns.
 
-use alloc::{collections::VecDeque, rc::Rc, string::String};
+use alloc::{collections::VecDeque, rc::Rc, string::String, vec::Vec};
 use core::fmt;
 
 use faultline_abi::trace::ProcessOp;
@@ -63,8 +63,8 @@ impl Kernel {
     pub fn run(&mut self) -> u8 {
         let free = self.memory.frames().free_count();
         let mut code = 0;
-        for name in self.options.init.clone() {
-            code = self.start(name).err().unwrap_or(0);
+        for program in self.options.init.clone() {
+            code = self.start(&program).err().unwrap_or(0);
         }
         let last = self.last_pid;
         arch::start_timer(self.options.quantum);
@@ -92,16 +92,19 @@ impl Kernel {
         code
     }
 
-    /// Makes a process that runs the program `name`; otherwise the exit code that says why not.
-    fn start(&mut self, name: String) -> Result<(), u8> {
+    /// Makes a process that runs `program`, a name and arguments with colons between them; otherwise the
+    /// exit code that says why not.
+    fn start(&mut self, program: &str) -> Result<(), u8> {
         self.last_pid = self.last_pid.next();
         let pid = self.last_pid;
+        let words: Vec<&[u8]> = program.split(':').map(str::as_bytes).collect();
+        let name = String::from(program.split(':').next().unwrap_or_default());
         process::report(ProcessOp::Created, pid, 0, 0, &name);
-        match self.load(&name, pid, &[name.as_bytes()]) {
+        match self.load(&name, pid, &words) {
             Ok(image) => {
                 let (files, state, fate) = (Descriptors::default(), State::Ready, Fate::Live);
-                let (parent, space, alarm) = (Pid::KERNEL, image.space, None);
-                let mut process = Process { pid, parent, name, space, files, state, alarm, fate };
+                let (parent, space, progress) = (Pid::KERNEL, image.space, None);
+                let mut process = Process { pid, parent, name, space, files, state, progress, fate };
                 self.enter_program(&mut process, &image);
                 self.processes.push_back(process);
                 Ok(())
@@ -172,6 +175,7 @@ impl Kernel {
     /// Whether what `process` waits for has come.
     fn holds(&self, process: &Process, wait: &Wait) -> bool {
         match wait {
+            Wait::Turn => true,
             Wait::Child => {
                 let mut children = self.processes.iter().filter(|child| child.parent == process.pid);
                 children.clone().any(|child| !child.lives()) || children.next().is_none()

@@ -21,8 +21,9 @@ pub struct Process {
     pub files: Descriptors,
     /// What it is doing.
     pub state: State,
-    /// When the `sleep` that it is in is over, in ticks since boot.
-    pub alarm: Option<u64>,
+    /// What the call that it waits in has to remember: when a `sleep` is over, in ticks since boot; how
+    /// many bytes of a `read` or `write` are done.
+    pub progress: Option<u64>,
     /// Whether somebody asked for its end. It ends before it would run again.
     pub fate: Fate,
 }
@@ -40,6 +41,8 @@ pub enum State {
 /// What a system call waits for. The scheduler looks whether it holds, so no wake-up can be lost.
 #[derive(Clone)]
 pub enum Wait {
+    /// Nothing: others get their turn first.
+    Turn,
     /// A child has ended, or there is none.
     Child,
     /// So many ticks since boot.

@@ -39,7 +39,7 @@ impl Kernel {
             space,
             files: process.files.clone(),
             state: State::Ready,
-            alarm: None,
+            progress: None,
             fate: Fate::Live,
         };
         self.report(&child, ProcessOp::Created, process.pid.number());
@@ -118,12 +118,8 @@ impl Kernel {
 
     /// `sleep(ticks)`. Done again, it must not wait as long again, so it notes when it is over.
     pub(super) fn sleep(&mut self, process: &mut Process, ticks: u64) -> Reply {
-        let until = *process.alarm.get_or_insert(self.ticks.saturating_add(ticks));
-        if self.ticks < until {
-            return Err(Wait::Tick(until).into());
-        }
-        process.alarm = None;
-        Ok(0)
+        let until = *process.progress.get_or_insert(self.ticks.saturating_add(ticks));
+        if self.ticks < until { Err(Wait::Tick(until).into()) } else { Ok(0) }
     }
 
     /// `ps(buffer, length)`: how many processes there are.

@@ -1,8 +1,8 @@
 //! System calls: the number in a7, arguments in a0 to a5, the result in a0.
 //!
-//! There is one kernel stack, so a call cannot sleep in its middle. Where it would have to, it has
-//! changed nothing yet and says what it waits for; when that holds, the scheduler does it again, from
-//! the registers, which still hold its arguments.
+//! There is one kernel stack, so a call cannot sleep in its middle. Where it would have to, it says what
+//! it waits for; when that holds, the scheduler does it again, from the registers, which still hold its
+//! arguments. What it has done already stands in [`Process::progress`].
 
 use faultline_abi::{
     syscall::Syscall,
@@ -65,6 +65,7 @@ impl Kernel {
             },
             None => FAILED,
         };
+        process.progress = None;
         *self.registers(process).argument(0) = result;
         report(process, SyscallOp::Return, number, [result, 0, 0]);
         if call == Some(Syscall::Yield) { Next::Yield } else { Next::Resume }

@@ -22,6 +22,7 @@ mod args;
 mod memory;
 mod print;
 mod syscall;
+pub mod testing;
 
 pub use arch::system_call;
 pub use args::Args;

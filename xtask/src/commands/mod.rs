@@ -9,5 +9,7 @@ pub(crate) mod fuzz;
 pub(crate) mod guest;
 pub(crate) mod qemu;
 pub(crate) mod serve;
+pub(crate) mod soak;
 pub(crate) mod test;
 pub(crate) mod trunk;
+pub(crate) mod vmtests;

@@ -13,7 +13,7 @@ use super::{Outcome, results::Count};
 use crate::{
     faults, guest, machine, process,
     qemu::{self, Boot},
-    scenario, ui, workspace,
+    scenario, ui,
 };
 
 /// A boot takes QEMU a second; a busy machine may take many times that.
@@ -38,7 +38,10 @@ pub(super) fn run() -> Result<Outcome> {
     for (memory_mib, options) in BOOTS {
         let boot = Boot { memory_mib, append: options.to_owned() };
         let what = format!("{options}, {memory_mib} MiB: the page faults are QEMU's");
-        count.check(&what, same_faults(&boot, &mut booted(&faultline, &boot)).map(drop));
+        count.check(
+            &what,
+            same_faults(&boot, machine::boot(&faultline, &boot).args(["--events", "-"])).map(drop),
+        );
     }
     Ok(Outcome::Ran(count))
 }
@@ -50,15 +53,6 @@ fn same_scenario(faultline: &Path, file: &Path) -> Result<()> {
     let faults = same_faults(&boot, run.arg("run").arg(file).args(["--events", "-"]))?;
     ensure!(faults > 0, "neither side saw a page fault, which proves nothing");
     Ok(())
-}
-
-/// The native command that boots the same without a scenario.
-fn booted(faultline: &Path, boot: &Boot) -> Command {
-    let images = workspace::guest_images();
-    let mut run = Command::new(faultline);
-    run.arg("boot").arg(images.join("kernel.elf")).arg("--disk").arg(images.join("disk.img"));
-    run.args(["--memory", &boot.memory_mib.to_string(), "--append", &boot.append, "--events", "-"]);
-    run
 }
 
 /// Runs both sides, and returns how many page faults they agree on.

@@ -11,14 +11,8 @@ mod mappings;
 mod pressure;
 mod processes;
 
-use faultline_user::{
-    Args,
-    abi::{
-        meminfo::{FREE_FRAMES, FREE_SLOTS},
-        ps,
-    },
-    exit, fork, getpid, memory_info, println, processes as list_processes, wait,
-};
+pub(crate) use faultline_user::testing::code_of;
+use faultline_user::{Args, exit, println, testing::Account};
 
 faultline_user::program!(main with arguments);
 
@@ -55,42 +49,4 @@ fn main(args: Args) {
 /// Runs `case` in a process of its own; whether it passed.
 fn run(case: impl FnOnce() -> bool) -> bool {
     code_of(|| u64::from(!case())) == Some(0)
-}
-
-/// Runs `work` in a child, which exits with what it says; the child's exit code.
-pub(crate) fn code_of(work: impl FnOnce() -> u64) -> Option<u64> {
-    let child = fork()?;
-    if child == 0 {
-        exit(work());
-    }
-    loop {
-        let (pid, code) = wait()?;
-        if pid == child {
-            return Some(code);
-        }
-    }
-}
-
-/// Frames and slots that are free or this process's own: constant, wherever its pages are just now.
-#[derive(Debug, PartialEq, Eq)]
-struct Account {
-    frames: u64,
-    slots: u64,
-    processes: u64,
-}
-
-impl Account {
-    fn now() -> Self {
-        let mut buffer = [0; 8 * ps::ENTRY];
-        let processes = list_processes(&mut buffer).unwrap_or(0);
-        let mine = |entry: &&[u8]| word(entry, ps::PID) == getpid();
-        let entry = buffer.chunks_exact(ps::ENTRY).find(mine).unwrap_or(&[0; ps::ENTRY]);
-        let info = memory_info();
-        let frames = info[FREE_FRAMES] + word(entry, ps::PAGES);
-        Self { frames, slots: info[FREE_SLOTS] + word(entry, ps::SWAPPED), processes }
-    }
-}
-
-fn word(entry: &[u8], number: usize) -> u64 {
-    entry[8 * number..8 * number + 8].iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
