@@ -4,6 +4,7 @@
 //! types arrives at the step at which it was typed, and both are kept, so that a replay receives
 //! the same bytes at the same steps.
 
+use faultline_abi::VirtAddr;
 use faultline_abi::scenario::Input;
 
 use crate::machine::{Keyframe, Machine, RunEnd};
@@ -42,6 +43,34 @@ pub struct Moment {
     received: usize,
 }
 
+impl Moment {
+    /// Bytes of memory that it takes beside `other`: [`Keyframe::bytes_beside`].
+    #[must_use]
+    pub fn bytes_beside(&self, other: &Self) -> usize {
+        self.keyframe.bytes_beside(&other.keyframe)
+    }
+}
+
+/// Input that was taken away with its future.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs(Vec<Delivery>);
+
+impl Inputs {
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What was typed at its beginning; empty where the script came first.
+    #[must_use]
+    pub fn first_typed(&self) -> String {
+        let Some(first) = self.0.first() else { return String::new() };
+        let same = self.0.iter().take_while(|input| input.step == first.step && input.from == From::Keyboard);
+        String::from_utf8_lossy(&same.flat_map(|input| input.bytes.clone()).collect::<Vec<_>>()).into_owned()
+    }
+}
+
 impl Driver {
     /// Drives `machine`, with input in order of instruction count.
     #[must_use]
@@ -59,11 +88,11 @@ impl Driver {
     /// input and the script has more, the next input arrives early: its instruction would never come.
     pub fn run_to<O: Observer>(&mut self, step: u64, observer: &mut O) -> RunEnd {
         loop {
-            self.deliver_due();
             let left = step.saturating_sub(self.machine.step_count());
             if left == 0 {
                 return RunEnd::Budget;
             }
+            self.deliver_due();
             match self.machine.run(left.min(self.steps_to_input()), observer) {
                 RunEnd::Budget => {}
                 RunEnd::WaitingForInput if self.deliver_early() => {}
@@ -72,11 +101,26 @@ impl Driver {
         }
     }
 
-    /// Types at the present position. What was typed later is forgotten, for it belonged to another
-    /// future; scripted input will come again.
+    /// Types at the present position, behind everything that is known: the bytes arrive before the next step.
     pub fn type_bytes(&mut self, bytes: &[u8]) {
-        self.delivered.truncate(self.received);
-        self.deliver(bytes.to_vec(), From::Keyboard);
+        let step = self.machine.step_count();
+        self.delivered.push(Delivery { step, bytes: bytes.to_vec(), from: From::Keyboard });
+    }
+
+    /// Takes away what arrives from the present position on: it belongs to another future. Scripted input
+    /// will come again.
+    pub fn split_off(&mut self) -> Inputs {
+        Inputs(self.delivered.split_off(self.received))
+    }
+
+    /// Puts back what was taken away at this position.
+    pub fn append(&mut self, mut inputs: Inputs) {
+        self.delivered.append(&mut inputs.0);
+    }
+
+    /// Reports every access to a page to the observers of the next runs: [`Machine::watch`].
+    pub fn watch(&mut self, page: Option<VirtAddr>) {
+        self.machine.watch(page);
     }
 
     /// Keeps this moment.

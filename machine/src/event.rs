@@ -275,7 +275,8 @@ impl fmt::Display for EventKind {
 }
 
 /// Which events are meant: a kind, or the traps that are page faults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Selector {
     /// Page-fault traps.
     PageFault,
@@ -291,6 +292,29 @@ impl Selector {
             Self::PageFault => what.page_fault().is_some(),
             Self::Kind(kind) => what.kind() == kind,
         }
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PageFault => f.write_str("page-fault"),
+            Self::Kind(kind) => kind.fmt(f),
+        }
+    }
+}
+
+impl From<Selector> for String {
+    fn from(selector: Selector) -> Self {
+        selector.to_string()
+    }
+}
+
+impl TryFrom<String> for Selector {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 

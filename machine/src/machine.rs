@@ -1,6 +1,6 @@
 //! The machine: harts, memory and devices, and the loop that runs them.
 
-use faultline_abi::PhysAddr;
+use faultline_abi::{PhysAddr, VirtAddr};
 
 use crate::{
     bus::{Devices, ExitCode},
@@ -58,6 +58,13 @@ impl<D: Devices> Keyframe<D> {
     pub fn step_count(&self) -> u64 {
         self.clock.step()
     }
+
+    /// Bytes of memory that it takes beside `other`, page contents and a little more; what is in the devices
+    /// is not counted.
+    #[must_use]
+    pub fn bytes_beside(&self, other: &Self) -> usize {
+        self.ram.bytes_beside(&other.ram)
+    }
 }
 
 impl<D: Devices> Machine<D> {
@@ -99,6 +106,12 @@ impl<D: Devices> Machine<D> {
             self.system.tohost = Some(tohost);
             self.tlbs.iter_mut().for_each(Tlb::drop_stores);
         }
+    }
+
+    /// Reports every access to the page of `va` by [`Observer::touched`] from now on, or none any more. Only the
+    /// page's own accesses become slow, and the run stays the same.
+    pub fn watch(&mut self, va: Option<VirtAddr>) {
+        self.tlbs.iter_mut().for_each(|tlb| tlb.watch(va.map(VirtAddr::get)));
     }
 
     /// Makes `max_steps` steps, fewer only where the run ends otherwise. `run(n)` and then `run(m)` is

@@ -1,6 +1,9 @@
 //! What the machine reports about itself, to whoever listens.
 
-use faultline_abi::{PhysAddr, Ppn, VirtAddr, sv39::Pte};
+use faultline_abi::{
+    PhysAddr, Ppn, VirtAddr,
+    sv39::{Access, Pte},
+};
 
 use crate::{hart::Privilege, mmu::Walk, ram::Ram, trap::Cause};
 
@@ -98,6 +101,12 @@ pub trait Observer {
     /// An address was translated by a walk that succeeded; before the access itself.
     fn translated(&mut self, cx: &Context, satp: u64, walk: &Walk) {
         let _ = (cx, satp, walk);
+    }
+
+    /// The page that [`crate::machine::Machine::watch`] names is accessed: by the instruction at `cx`, at
+    /// this address. An access may be reported more than once.
+    fn touched(&mut self, cx: &Context, satp: u64, va: VirtAddr, access: Access) {
+        let _ = (cx, satp, va, access);
     }
 
     /// A trap handler has returned to U-mode: what the kernel had begun is done, and memory is as it

@@ -4,12 +4,10 @@
 //! its contents (decoded instructions, a page table, a watched word). A frame on which nothing
 //! depends may be written through the store TLB; all others are written on the slow path.
 
-use std::sync::Arc;
-
 use faultline_abi::{PAGE_SIZE, PhysAddr, board};
 
-use self::image::DirtySet;
 pub(crate) use self::image::Image;
+use self::image::{Contents, DirtySet};
 use crate::bus::Width;
 
 mod image;
@@ -303,7 +301,7 @@ impl Ram {
     pub(crate) fn image(&mut self) -> Image {
         for frame in self.dirty.take() {
             if let Some(bytes) = self.bytes.as_chunks().0.get(frame as usize) {
-                self.base.set(frame, Arc::new(*bytes));
+                self.base.set(frame, Contents::of(bytes));
             }
         }
         self.base.clone()
@@ -316,7 +314,7 @@ impl Ram {
         for &frame in &changed {
             if let Some(bytes) = self.frame_mut(frame) {
                 match image.get(frame) {
-                    Some(kept) => *bytes = **kept,
+                    Some(kept) => kept.copy_to(bytes),
                     None => bytes.fill(0),
                 }
             }

@@ -111,6 +111,22 @@ pub struct Recording {
     found: bool,
 }
 
+/// The end of a recording, taken away.
+#[derive(Clone, Debug, Default)]
+pub struct Tail {
+    events: Vec<Event>,
+    console: Vec<u8>,
+    console_steps: Vec<u64>,
+}
+
+impl Tail {
+    /// How many events are in it.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.events.len()
+    }
+}
+
 impl Default for Recording {
     fn default() -> Self {
         Self {
@@ -148,12 +164,22 @@ impl Recording {
         &self.console[..self.console_steps.partition_point(|&at| at < step)]
     }
 
-    /// Forgets what happened at `step` and later.
-    pub fn forget_from(&mut self, step: u64) {
-        self.events.truncate(self.events_before(step));
+    /// Takes away what happened at `step` and later.
+    #[must_use]
+    pub fn split_off(&mut self, step: u64) -> Tail {
         let printed = self.console_before(step).len();
-        self.console.truncate(printed);
-        self.console_steps.truncate(printed);
+        Tail {
+            events: self.events.split_off(self.events_before(step)),
+            console: self.console.split_off(printed),
+            console_steps: self.console_steps.split_off(printed),
+        }
+    }
+
+    /// Puts back what was taken away, behind what happened before it.
+    pub fn append(&mut self, mut tail: Tail) {
+        self.events.append(&mut tail.events);
+        self.console.append(&mut tail.console);
+        self.console_steps.append(&mut tail.console_steps);
     }
 
     /// Sets when the next run ends.

@@ -2,14 +2,19 @@
 //!
 //! What has been executed once is known: its events stay in the log, and keyframes lie along the
 //! way. Going back is going to the keyframe before and replaying, so every position is the same
-//! however it was reached.
+//! however it was reached. Typing in the past begins another future; the one that was known becomes a
+//! branch, to which one can return.
+
+mod branches;
+mod keyframes;
+mod search;
 
 use faultline_abi::scenario::{Digests, Scenario};
 
 use crate::bus::ExitCode;
 use crate::detect::{Detectors, Discard, Watched};
 use crate::digest;
-use crate::drive::{Driver, Moment};
+use crate::drive::Driver;
 use crate::event::{Event, EventKind, Selector};
 use crate::loader::{LoadError, LoadedProgram, Symbols};
 use crate::machine::{Machine, RunEnd};
@@ -17,10 +22,12 @@ use crate::observer::NoObserver;
 use crate::recorder::{Events, Recording, Until};
 use crate::scenario::machine_config;
 
-/// Steps between keyframes, at first. Replaying so many takes less than a millisecond.
-const KEYFRAME_STEPS: u64 = 1 << 16;
-/// When there are this many keyframes, every second is dropped and the distance doubles.
-const KEYFRAMES_MAX: usize = 256;
+pub use branches::{Branch, BranchId};
+pub use search::{Condition, Direction};
+
+use branches::{Branches, Future};
+use keyframes::{Keyframes, thin_out};
+use search::Search;
 
 /// What a session runs.
 #[derive(Clone, Debug)]
@@ -89,9 +96,9 @@ pub struct Session {
     recording: Recording,
     /// What watches the run, as it stands at the frontier.
     detectors: Detectors,
-    /// In order of step; the first is the start.
-    keyframes: Vec<(u64, Moment, Detectors)>,
-    keyframe_distance: u64,
+    keyframes: Keyframes,
+    branches: Branches,
+    search: Option<Search>,
     /// How far the run has been recorded.
     frontier: u64,
     limit: u64,
@@ -114,8 +121,9 @@ impl Session {
             driver,
             recording: Recording::default(),
             detectors: Detectors::default(),
-            keyframes: vec![(0, start, Detectors::default())],
-            keyframe_distance: KEYFRAME_STEPS,
+            keyframes: Keyframes::new(start),
+            branches: Branches::default(),
+            search: None,
             frontier: 0,
             limit: scenario.machine.max_instructions,
             exit: None,
@@ -126,11 +134,12 @@ impl Session {
     /// Goes forward, by at most `max_steps` steps. After [`Progress::Budget`] the same command goes
     /// on, except [`Goal::Instructions`], which counts from the present position again.
     pub fn forward(&mut self, goal: Goal, max_steps: u64) -> Progress {
+        self.give_up_search();
         let step = self.step();
         let budget = step.saturating_add(max_steps);
         match self.known_target(goal) {
             Some(target) if target <= self.frontier => {
-                self.replay_to(target.min(budget));
+                self.go_to_known(target.min(budget));
                 if target <= budget { Progress::Reached } else { Progress::Budget }
             }
             target => self.explore(goal, target.unwrap_or(u64::MAX), budget),
@@ -139,6 +148,7 @@ impl Session {
 
     /// Goes back to the nearest position of that kind before the present one.
     pub fn back(&mut self, goal: Goal) -> Progress {
+        self.give_up_search();
         let step = self.step();
         let target = match goal {
             Goal::Instructions(count) => (step > 0).then(|| step.saturating_sub(count)),
@@ -165,21 +175,59 @@ impl Session {
 
     /// Goes to the position with this many steps behind it, in whatever direction.
     pub fn seek_step(&mut self, step: u64) -> Progress {
-        if step < self.step() {
-            self.rewind_to(step);
+        self.give_up_search();
+        if step <= self.frontier {
+            self.go_to_known(step);
+            return Progress::Reached;
         }
         self.forward(Goal::Step(step), u64::MAX)
     }
 
-    /// Types at the present position. What was known of another future is forgotten.
+    /// Types at the present position: the text arrives before the next step. What was known behind it becomes a
+    /// branch, named by [`Self::branches`].
     pub fn type_text(&mut self, text: &str) {
+        self.give_up_search();
         let step = self.step();
-        self.detectors = self.detectors_at(step);
-        self.recording.forget_from(step);
-        self.keyframes.retain(|&(at, ..)| at <= step);
-        self.frontier = step;
+        if step < self.frontier {
+            self.leave(step);
+        }
         self.exit = None;
         self.driver.type_bytes(text.as_bytes());
+    }
+
+    /// The futures that were left, oldest first.
+    #[must_use]
+    pub fn branches(&self) -> Vec<Branch> {
+        self.branches.list()
+    }
+
+    /// The name of the future in which the session stands.
+    #[must_use]
+    pub fn branch(&self) -> BranchId {
+        self.branches.current
+    }
+
+    /// Goes to where a future that was left begins, and walks in it from now on; the future that was walked in
+    /// becomes a branch in its place. [`Progress::NotFound`] where there is no such branch.
+    pub fn switch_branch(&mut self, id: BranchId) -> Progress {
+        self.give_up_search();
+        let Some(path) = self.branches.path_to(id) else { return Progress::NotFound };
+        for id in path {
+            let Some(future) = self.branches.take(id) else { return Progress::NotFound };
+            self.walk_into(future);
+        }
+        Progress::Reached
+    }
+
+    /// Forgets a branch and those that left it; whether there was one.
+    pub fn drop_branch(&mut self, id: BranchId) -> bool {
+        self.branches.drop(id)
+    }
+
+    /// How many keyframes there are, and how many bytes they take, as well as that can be counted.
+    #[must_use]
+    pub fn keyframes(&self) -> (usize, usize) {
+        (self.keyframes.all().len(), self.keyframes.bytes())
     }
 
     /// Where the session stands.
@@ -270,28 +318,70 @@ impl Session {
         }
     }
 
-    /// Goes to the last keyframe at or before `step`.
-    fn rewind_to(&mut self, step: u64) {
-        let after = self.keyframes.partition_point(|&(at, ..)| at <= step);
-        if let Some((_, moment, _)) = after.checked_sub(1).and_then(|i| self.keyframes.get(i)) {
-            self.driver.go_to(moment);
-        }
-    }
-
-    /// Goes forward over ground that is known, silently; from a later keyframe where one is nearer.
-    fn replay_to(&mut self, step: u64) {
-        let nearest = self.keyframes.partition_point(|&(at, ..)| at <= step);
-        if let Some((at, moment, _)) = nearest.checked_sub(1).and_then(|i| self.keyframes.get(i))
-            && *at > self.step()
+    /// Goes to a step that is known, in whatever direction, from the nearest moment that was kept. On the way
+    /// back moments are kept close before it, so that the next step back is short.
+    fn go_to_known(&mut self, step: u64) {
+        let here = self.step();
+        let backwards = step < here;
+        if let Some(kept) = self.keyframes.before(step)
+            && (backwards || kept.step > here)
         {
-            self.driver.go_to(moment);
+            self.driver.go_to(&kept.moment);
+        }
+        if backwards {
+            for stop in Keyframes::stops(self.step(), step) {
+                self.driver.run_to(stop, &mut NoObserver);
+                let moment = self.driver.keep();
+                self.keyframes.keep_near(stop, moment);
+            }
         }
         self.driver.run_to(step, &mut NoObserver);
     }
 
+    /// Leaves all that is known behind `step`, where the session stands: it becomes a branch.
+    fn leave(&mut self, step: u64) {
+        let detectors = self.detectors_at(step);
+        let mut keyframes = self.keyframes.split_off(step);
+        thin_out(&mut keyframes, branches::KEYFRAMES_MAX);
+        let future = Future {
+            id: self.branches.current,
+            parent: None,
+            at: step,
+            tail: self.recording.split_off(step),
+            inputs: self.driver.split_off(),
+            keyframes,
+            detectors: core::mem::replace(&mut self.detectors, detectors),
+            frontier: self.frontier,
+            exit: self.exit.take(),
+        };
+        if future.frontier > step || !future.inputs.is_empty() {
+            self.branches.leave(future);
+        }
+        self.branches.current = self.branches.new_id();
+        self.frontier = step;
+    }
+
+    /// Walks in a future that leaves the line; what is known of the present one becomes a branch.
+    fn walk_into(&mut self, future: Future) {
+        self.go_to_known(future.at);
+        self.leave(future.at);
+        self.branches.current = future.id;
+        self.recording.append(future.tail);
+        self.driver.append(future.inputs);
+        self.keyframes.append(future.keyframes);
+        self.detectors = future.detectors;
+        self.frontier = future.frontier;
+        self.exit = future.exit;
+    }
+
+    /// Explores up to `step`, unless the run ends before, and stands somewhere on the way.
+    fn explore_to(&mut self, step: u64) -> Progress {
+        if step <= self.frontier { Progress::Reached } else { self.explore(Goal::Step(step), step, step) }
+    }
+
     /// Goes on into the unknown, recording, to the goal, to `target` or to `budget`.
     fn explore(&mut self, goal: Goal, target: u64, budget: u64) -> Progress {
-        self.replay_to(self.frontier.min(budget));
+        self.go_to_known(self.frontier.min(budget).max(self.step()));
         if let Some(code) = self.exit() {
             return Progress::Ended(code);
         }
@@ -307,7 +397,7 @@ impl Session {
         });
         let stop = target.min(budget).min(self.limit);
         while self.step() < stop {
-            let end = self.record_to(self.next_keyframe().min(stop));
+            let end = self.record_to(self.keyframes.next_due().max(self.step() + 1).min(stop));
             if let Some(progress) = self.progress(end) {
                 return progress;
             }
@@ -327,18 +417,15 @@ impl Session {
         end
     }
 
-    /// What the detectors knew at `step`, where the session stands: from the keyframe before, over the
-    /// ground behind it once more.
+    /// What the detectors knew at `step`, where the session stands: from a keyframe that knows them, over
+    /// the ground behind it once more.
     fn detectors_at(&mut self, step: u64) -> Detectors {
         if step == self.frontier {
-            return core::mem::take(&mut self.detectors);
+            return self.detectors.clone();
         }
-        let after = self.keyframes.partition_point(|&(at, ..)| at <= step);
-        let Some((_, moment, detectors)) = after.checked_sub(1).and_then(|i| self.keyframes.get(i)) else {
-            return Detectors::default();
-        };
-        let mut detectors = detectors.clone();
-        self.driver.go_to(moment);
+        let Some(kept) = self.keyframes.with_detectors(step) else { return Detectors::default() };
+        let mut detectors = kept.detectors.as_deref().cloned().unwrap_or_default();
+        self.driver.go_to(&kept.moment);
         let mut watched = Watched { sink: &mut Discard, detectors: &mut detectors };
         self.driver.run_to(step, &mut Events(&mut watched));
         detectors
@@ -357,30 +444,10 @@ impl Session {
         }
     }
 
-    fn next_keyframe(&self) -> u64 {
-        let last = self.keyframes.last().map_or(0, |&(at, ..)| at);
-        last.saturating_add(self.keyframe_distance).max(self.step() + 1)
-    }
-
     fn keep_moment(&mut self) {
         let step = self.step();
-        let last = self.keyframes.last().map_or(0, |&(at, ..)| at);
-        if step < last.saturating_add(self.keyframe_distance) {
-            return;
+        if step >= self.keyframes.next_due() {
+            self.keyframes.keep(step, self.driver.keep(), &self.detectors);
         }
-        self.keyframes.push((step, self.driver.keep(), self.detectors.clone()));
-        if self.keyframes.len() > KEYFRAMES_MAX {
-            self.thin_keyframes();
-        }
-    }
-
-    /// Drops every second keyframe, never the start.
-    fn thin_keyframes(&mut self) {
-        let mut n = 0;
-        self.keyframes.retain(|_| {
-            n += 1;
-            n % 2 == 1
-        });
-        self.keyframe_distance *= 2;
     }
 }

@@ -34,7 +34,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         let Target::Memory { frame, offset } = reached.target else {
             return Err(self.physical_fault(self.hart.pc, Access::Fetch));
         };
-        if !reached.whole_page {
+        if !reached.whole_page || self.tlb.is_watched(self.hart.pc) {
             return self.execute_uncached().map(|()| Fetched::Executed);
         }
         let page = self.code_page(frame);

@@ -64,6 +64,10 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         access: Access,
         rules: &Rules,
     ) -> Result<Reached, Fault> {
+        if O::ACTIVE && self.tlb.is_watched(va) {
+            let satp = if self.hart.translating_root(rules).is_some() { self.hart.csrs.satp } else { 0 };
+            self.observer.touched(&self.context(), satp, VirtAddr::new(va), access);
+        }
         let reached = self.probe(va, len, access, rules)?;
         if self.hart.translating_root(rules).is_some() {
             self.mark()?;

@@ -96,13 +96,21 @@ pub(crate) struct Tlb {
     oldest: usize,
     /// The set that was asked for last.
     recent: usize,
+    /// The page whose accesses are to be seen: it is never cached. No page has the tag [`NO_TAG`].
+    watched: u64,
     /// The walk that the last miss led to.
     pub(crate) walk: Walk,
 }
 
 impl Tlb {
     pub(crate) fn new() -> Self {
-        Self { sets: (0..CONTEXTS).map(|_| Set::new()).collect(), oldest: 0, recent: 0, walk: Walk::none() }
+        Self {
+            sets: (0..CONTEXTS).map(|_| Set::new()).collect(),
+            oldest: 0,
+            recent: 0,
+            watched: NO_TAG,
+            walk: Walk::none(),
+        }
     }
 
     /// The number of the set of `context`, which is emptied first where it belonged to another.
@@ -135,7 +143,21 @@ impl Tlb {
     pub(crate) fn fill(&mut self, context: Context, access: Access, va: u64, frame: FrameIndex) {
         let number = self.select(context);
         let tag = va & !0xfff;
+        if tag == self.watched {
+            return;
+        }
         self.sets[number].array(access)[slot(va)] = Entry { tag, frame };
+    }
+
+    /// Never caches the page of `va` from now on, or caches every page again.
+    pub(crate) fn watch(&mut self, va: Option<u64>) {
+        self.watched = va.map_or(NO_TAG, |va| va & !0xfff);
+        self.drop_page(self.watched);
+    }
+
+    /// Whether the page of `va` is watched.
+    pub(crate) const fn is_watched(&self, va: u64) -> bool {
+        va & !0xfff == self.watched
     }
 
     /// Forgets everything.
