@@ -8,6 +8,7 @@ pub mod boot;
 pub mod bus;
 mod clock;
 mod code;
+pub mod compare;
 mod compressed;
 mod counter;
 pub mod csr;
