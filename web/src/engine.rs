@@ -1,6 +1,7 @@
 //! The worker's side without a browser: takes commands, runs the machine in slices, gives updates.
 
 mod fetched;
+mod packed;
 mod snapshots;
 
 use faultline_abi::PhysAddr;
@@ -10,6 +11,7 @@ use faultline_machine::event::What;
 use faultline_machine::session::{Goal, Progress as Came, Session};
 
 pub use fetched::{Fetched, Images};
+pub use packed::{Manifest, unpack};
 
 use crate::protocol::{Command, Explored, Load, Loaded, Pace, Progress, Stage, Target, Until, Update};
 use snapshots::Camera;

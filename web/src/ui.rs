@@ -18,6 +18,7 @@ mod notice;
 mod now;
 mod pane;
 mod processes;
+mod site;
 mod space;
 mod step_button;
 mod storage;

@@ -27,7 +27,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     artifacts::{Binary, binaries},
-    disk, elf, lines, process,
+    disk, elf, lines, packed, process,
     toolchain::{self, Target},
     ui, workspace,
 };
@@ -69,7 +69,7 @@ pub(crate) const PAGE_IMAGES: [(&str, &str); 2] =
 /// The folders with line tables and source, which the page loads where they are looked at.
 const SOURCE_FOLDERS: [&str; 2] = ["lines", "source"];
 
-/// Copies to `folder` what the page loads.
+/// Writes to `folder` what the page loads: each image packed, and a manifest of what they unpack to.
 pub(crate) fn copy_for_page(folder: &Path) -> Result<()> {
     let guest = workspace::guest_images();
     let mut images = Images::new();
@@ -77,10 +77,16 @@ pub(crate) fn copy_for_page(folder: &Path) -> Result<()> {
         let file = guest.join(from);
         images.insert(to.into(), fs::read(&file).with_context(|| format!("reading {}", file.display()))?);
     }
+    let mut images = with_manifest(images)?;
+    for (_, name) in PAGE_IMAGES {
+        if let Some(image) = images.remove(name) {
+            images.insert(format!("{name}.{}", packed::SUFFIX), packed::packed(&image)?);
+        }
+    }
     for subfolder in SOURCE_FOLDERS {
         add_all(&mut images, &guest, subfolder)?;
     }
-    update(folder, &with_manifest(images)?).map(drop)
+    update(folder, &images).map(drop)
 }
 
 /// Adds every file below a folder of the images.

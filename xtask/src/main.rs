@@ -13,10 +13,13 @@ mod html;
 mod lines;
 mod machine;
 mod packages;
+mod packed;
 mod process;
 mod qemu;
 mod scenario;
 mod server;
+mod site;
+mod sizes;
 mod soak;
 mod toolchain;
 mod ui;
@@ -44,8 +47,8 @@ enum Command {
     Test(commands::test::Options),
     /// Build the kernel, its programs and the disk image
     Guest(commands::guest::Options),
-    /// Build the page into a folder that any static web host can serve
-    Dist,
+    /// Build the page into a folder that any static web host can serve, and say what it weighs
+    Dist(commands::dist::Options),
     /// Boot the kernel on QEMU, interactively or to list its page faults
     Qemu(commands::qemu::Options),
     /// Run the kernel's own tests from inside it, under every policy, with ample and with scarce memory
@@ -71,7 +74,7 @@ fn main() -> ExitCode {
         Command::Serve(options) => commands::serve::run(&options),
         Command::Test(options) => commands::test::run(&options),
         Command::Guest(options) => commands::guest::run(&options),
-        Command::Dist => commands::dist::run(),
+        Command::Dist(options) => commands::dist::run(&options),
         Command::Qemu(options) => commands::qemu::run(&options),
         Command::Vmtests(options) => commands::vmtests::run(&options),
         Command::Soak(options) => commands::soak::run(&options),

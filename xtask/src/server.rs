@@ -1,10 +1,11 @@
 //! A static web server for this machine only, with the headers that a public host should send too.
 
 use std::{
+    collections::HashMap,
     fs,
     net::Ipv4Addr,
     path::{Component, Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::UNIX_EPOCH,
 };
@@ -12,8 +13,13 @@ use std::{
 use anyhow::{Result, anyhow};
 use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 
+use crate::sizes;
+
 /// Browsers open six connections to a host.
 const THREADS: usize = 6;
+
+/// Quality of the compression: this one takes hundredths of a second where the best takes seconds.
+const QUALITY: u32 = 5;
 
 /// Nothing comes from elsewhere, nothing is inline; WebAssembly may be compiled.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
@@ -39,10 +45,10 @@ pub(crate) fn start(folder: &Path, ports: impl IntoIterator<Item = u16>) -> Resu
 
 impl Running {
     fn new(server: Server, folder: &Path) -> Self {
-        let server = Arc::new(server);
+        let (server, site) = (Arc::new(server), Arc::new(Site::new(folder)));
         let serve = |_| {
-            let (server, folder) = (Arc::clone(&server), folder.to_path_buf());
-            thread::spawn(move || server.incoming_requests().for_each(|request| answer(request, &folder)))
+            let (server, site) = (Arc::clone(&server), Arc::clone(&site));
+            thread::spawn(move || server.incoming_requests().for_each(|request| answer(request, &site)))
         };
         let threads = (0..THREADS).map(serve).collect();
         Self { server, threads }
@@ -70,9 +76,16 @@ impl Drop for Running {
     }
 }
 
-fn answer(request: Request, folder: &Path) {
+/// What is served.
+struct Site {
+    folder: PathBuf,
+    /// What was compressed, by tag: a file that changes has another.
+    compressed: Mutex<HashMap<String, Arc<[u8]>>>,
+}
+
+fn answer(request: Request, site: &Site) {
     let reply = match request.method() {
-        Method::Get | Method::Head => file(folder, &request),
+        Method::Get | Method::Head => site.file(&request),
         _ => plain(405, "only GET and HEAD"),
     };
     // The browser may be gone by now, which is no concern of the server's.
@@ -81,50 +94,92 @@ fn answer(request: Request, folder: &Path) {
 
 type Reply = Response<std::io::Cursor<Vec<u8>>>;
 
-fn file(folder: &Path, request: &Request) -> Reply {
-    let Some(path) = inside(folder, request.url()) else { return plain(404, "no such file") };
-    let Ok((content, tag)) = read(&path) else { return plain(404, "no such file") };
-    let known = request.headers().iter().any(|h| h.field.equiv("If-None-Match") && h.value.as_str() == tag);
-    let reply = if known {
-        Response::from_data(Vec::new()).with_status_code(304)
-    } else {
-        Response::from_data(content)
-    };
-    with_common_headers(reply, media_type(&path)).with_header(header("ETag", &tag))
+impl Site {
+    fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_path_buf(), compressed: Mutex::default() }
+    }
+
+    fn file(&self, request: &Request) -> Reply {
+        let Some(path) = inside(&self.folder, request.url()) else { return plain(404, "no such file") };
+        let Ok((content, tag)) = read(&path) else { return plain(404, "no such file") };
+        if field(request, "If-None-Match") == Some(&tag) {
+            let reply = Response::from_data(Vec::new()).with_status_code(304);
+            return with_common_headers(reply, &path).with_header(header("ETag", &tag));
+        }
+        let encodings = field(request, "Accept-Encoding").unwrap_or_default();
+        let brotli = encodings.split([',', ';']).any(|name| name.trim() == "br") && is_text_or_code(&path);
+        let reply = if brotli {
+            let content = self.compressed(&tag, &content);
+            Response::from_data(content.to_vec()).with_header(header("Content-Encoding", "br"))
+        } else {
+            Response::from_data(content)
+        };
+        let reply = reply.with_header(header("Vary", "Accept-Encoding"));
+        with_common_headers(reply, &path).with_header(header("ETag", &tag))
+    }
+
+    fn compressed(&self, tag: &str, content: &[u8]) -> Arc<[u8]> {
+        let known = || self.compressed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compressed) = known().get(tag) {
+            return Arc::clone(compressed);
+        }
+        let compressed: Arc<[u8]> = sizes::brotli(content, QUALITY).into();
+        known().insert(tag.to_owned(), Arc::clone(&compressed));
+        compressed
+    }
+}
+
+/// The value of a header field of the request.
+fn field<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
+    request.headers().iter().find(|header| header.field.equiv(name)).map(|header| header.value.as_str())
+}
+
+/// Whether compressing it is worth the time: packed images and pictures are compressed already.
+fn is_text_or_code(path: &Path) -> bool {
+    !matches!(media_type(path), "application/octet-stream" | "image/png")
 }
 
 /// The content and a tag that changes with it.
 fn read(path: &Path) -> std::io::Result<(Vec<u8>, String)> {
     let modified = fs::metadata(path)?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
     let content = fs::read(path)?;
-    let tag = format!("\"{:x}-{:x}\"", modified.as_nanos(), content.len());
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    let tag = format!("\"{plain}-{:x}-{:x}\"", modified.as_nanos(), content.len());
     Ok((content, tag))
 }
 
 /// The file that a URL means. Names with `%` are not decoded: no file of the page needs it.
 fn inside(folder: &Path, url: &str) -> Option<PathBuf> {
     let path = url.split(['?', '#']).next()?.strip_prefix('/')?;
-    let relative = Path::new(if path.is_empty() { "index.html" } else { path });
+    let index =
+        if path.is_empty() || path.ends_with('/') { format!("{path}index.html") } else { path.into() };
+    let relative = Path::new(&index);
     let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
     (plain && !path.contains(['\\', '%', '\0'])).then(|| folder.join(relative))
 }
 
 fn plain(status: u16, text: &str) -> Reply {
     let reply = Response::from_data(text.as_bytes()).with_status_code(StatusCode(status));
-    with_common_headers(reply, "text/plain; charset=utf-8")
+    with_common_headers(reply, Path::new("answer.txt"))
 }
 
-fn with_common_headers(reply: Reply, media_type: &str) -> Reply {
+fn with_common_headers(reply: Reply, path: &Path) -> Reply {
     [
-        ("Content-Type", media_type),
+        ("Content-Type", media_type(path)),
         ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
         ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "no-referrer"),
-        // The names of the files do not change with their content: ask each time.
-        ("Cache-Control", "no-cache"),
+        ("Cache-Control", caching(path)),
     ]
     .into_iter()
     .fold(reply, |reply, (name, value)| reply.with_header(header(name, value)))
+}
+
+/// What lies in a version's folder never changes; of everything else the browser asks each time.
+fn caching(path: &Path) -> &'static str {
+    let is_version = |part: Component<'_>| part.as_os_str().to_string_lossy().starts_with("v-");
+    if path.components().any(is_version) { "public, max-age=31536000, immutable" } else { "no-cache" }
 }
 
 fn header(name: &str, value: &str) -> Header {
@@ -164,6 +219,7 @@ mod tests {
         }
         assert_eq!(inside(folder, "/"), Some("/site/index.html".into()));
         assert_eq!(inside(folder, "/images/disk.img?v=2"), Some("/site/images/disk.img".into()));
+        assert_eq!(inside(folder, "/a/b/#x"), Some("/site/a/b/index.html".into()));
     }
 
     fn get(url: &str, request: &str) -> String {
@@ -190,6 +246,27 @@ mod tests {
 
         assert!(get(&server.url(), "GET /none HTTP/1.1").starts_with("HTTP/1.1 404"));
         assert!(get(&server.url(), "POST /app.wasm HTTP/1.1").starts_with("HTTP/1.1 405"));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn text_is_compressed_for_those_who_understand_it_and_versions_are_kept_for_ever() {
+        let folder = std::env::temp_dir().join(format!("faultline-compressed-{}", std::process::id()));
+        fs::create_dir_all(folder.join("v-1")).unwrap();
+        fs::write(folder.join("v-1/app.js"), "x".repeat(1000)).unwrap();
+        let server = start(&folder, [0]).unwrap();
+        let plain = get(&server.url(), "GET /v-1/app.js HTTP/1.1");
+        assert!(plain.contains("Content-Length: 1000") && plain.contains("immutable"), "{plain}");
+        let mut stream = TcpStream::connect(&server.url()[7..server.url().len() - 1]).unwrap();
+        write!(
+            stream,
+            "GET /v-1/app.js HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip, br\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let head = String::from_utf8_lossy(&answer);
+        assert!(head.contains("Content-Encoding: br") && answer.len() < 1000, "{head}");
         fs::remove_dir_all(folder).unwrap();
     }
 

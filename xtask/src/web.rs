@@ -14,17 +14,22 @@ use crate::{
     artifacts::{Binary, binaries},
     guest,
     html::{self, Link},
-    process,
+    process, site,
     toolchain::{self, Target},
     ui, workspace,
 };
 
 /// Builds guest and page and puts everything the page needs into one folder.
 pub(crate) fn build() -> Result<PathBuf> {
+    build_keeping(None)
+}
+
+/// The same, with the images of a site that was published earlier.
+pub(crate) fn build_keeping(earlier: Option<&Path>) -> Result<PathBuf> {
     guest::build()?;
     let binaries =
         ui::step("Building the page and its worker for the browser", || compile(&["app", "worker"]))?;
-    ui::step("Putting the page together", || assemble(&binaries))
+    ui::step("Putting the page together", || assemble(&binaries, earlier))
 }
 
 /// A program of the page on its own, bound to JavaScript, in a folder with an empty page.
@@ -51,19 +56,27 @@ fn compile(programs: &[&str]) -> Result<Vec<Binary>> {
 
 /// Everything is written beside the old folder, which is then replaced: a page that is open meanwhile
 /// never sees half of a build.
-fn assemble(binaries: &[Binary]) -> Result<PathBuf> {
+fn assemble(binaries: &[Binary], earlier: Option<&Path>) -> Result<PathBuf> {
     let (dist, new) = (workspace::dist(), workspace::target().join("dist.new"));
     remove(&new)?;
-    fs::create_dir_all(&new).with_context(|| format!("creating {}", new.display()))?;
-    let source = workspace::root().join("web/index.html");
-    let html = fs::read_to_string(&source).with_context(|| format!("reading {}", source.display()))?;
-    let assembly = Assembly { source: &workspace::root().join("web"), dist: &new, binaries };
-    let html = html::replace_links(&html, |link| assembly.add(link))?;
-    fs::write(new.join("index.html"), html)?;
-    guest::copy_for_page(&new.join("images"))?;
+    let page = new.join("page");
+    fs::create_dir_all(&page).with_context(|| format!("creating {}", page.display()))?;
+    let source = workspace::root().join("web");
+    let assembly = Assembly { source: &source, dist: &page, binaries };
+    let html = html::replace_links(&text(&source.join("index.html"))?, |link| assembly.add(link))?;
+    guest::copy_for_page(&page.join("images"))?;
+    if let Some(earlier) = earlier {
+        let kept = site::keep_images(&new, &page, earlier)?;
+        ui::note(&format!("{kept} images of {} are kept", earlier.display()));
+    }
+    site::publish(&new, &page, &html, &text(&source.join("sw.js"))?)?;
     remove(&dist)?;
     fs::rename(&new, &dist).with_context(|| format!("replacing {}", dist.display()))?;
     Ok(dist)
+}
+
+fn text(file: &Path) -> Result<String> {
+    fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))
 }
 
 fn remove(folder: &Path) -> Result<()> {
@@ -84,12 +97,13 @@ struct Assembly<'a> {
 
 impl Assembly<'_> {
     /// Adds what the link asks for and returns what stands in the page in its stead. The subset of
-    /// Trunk's links that the page uses; file names carry no hash, as `Trunk.toml` has it too.
+    /// Trunk's links that the page uses; file names carry no hash, as `Trunk.toml` has it too, and the
+    /// site's version stands in the folder's name.
     fn add(&self, link: &Link) -> Result<String> {
         match link.need("rel")? {
             "rust" => self.add_program(link).map(|()| String::new()),
-            "css" => self.copy(link).map(|name| format!(r#"<link rel="stylesheet" href="{name}" />"#)),
-            "icon" => self.copy(link).map(|name| format!(r#"<link rel="icon" href="{name}" />"#)),
+            "css" => self.copy(link).map(|name| format!(r#"<link rel="stylesheet" href="./{name}" />"#)),
+            "icon" => self.copy(link).map(|name| format!(r#"<link rel="icon" href="./{name}" />"#)),
             "copy-file" | "copy-dir" => self.copy(link).map(|_| String::new()),
             other => bail!(
                 "index.html: `rel=\"{other}\"` is not known to `cargo xtask`; add it in xtask/src/web.rs"
@@ -119,19 +133,24 @@ impl Assembly<'_> {
     }
 }
 
+/// How the program is bound; part of what says whether it has to be bound anew.
+const SETTINGS: &str = "web, without names";
+
 /// The folder with the program's WebAssembly and the JavaScript that binds it to the browser; made
 /// anew only when the program changed.
 fn bound(binary: &Binary) -> Result<PathBuf> {
     let folder = workspace::web_build().join("bound").join(&binary.name);
     let stamp = folder.with_extension("sha256");
     let wasm = fs::read(&binary.file).with_context(|| format!("reading {}", binary.file.display()))?;
-    let digest = format!("{:x}", Sha256::digest(&wasm));
+    let digest = format!("{:x} {SETTINGS}", Sha256::digest(&wasm));
     if fs::read_to_string(&stamp).is_ok_and(|old| old == digest) {
         return Ok(folder);
     }
     remove(&folder)?;
     let mut bindgen = Bindgen::new();
     bindgen.input_bytes(&binary.name, wasm).web(true)?.typescript(false);
+    // The names of functions weigh as much as half of the code, and nobody reads them.
+    bindgen.remove_name_section(true).remove_producers_section(true);
     // The library, unlike the command, would leave it to the caller to say where the WebAssembly lies.
     bindgen.omit_default_module_path(false);
     bindgen.generate(&folder).with_context(|| format!("binding {} to JavaScript", binary.name))?;

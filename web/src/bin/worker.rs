@@ -8,11 +8,15 @@ use std::panic::PanicHookInfo;
 use std::rc::Rc;
 
 use faultline_abi::scenario::Image;
-use faultline_web::engine::{Engine, Fetched, Next};
+use faultline_web::engine::{Engine, Fetched, Manifest, Next, unpack};
 use faultline_web::protocol::{Command, Load, Progress, Stage, Update};
+use js_sys::Promise;
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, MessagePort, Response};
+
+/// What the images beside this script are.
+const MANIFEST: &str = "images/manifest.json";
 
 /// Everything the worker holds.
 struct Worker {
@@ -150,12 +154,16 @@ impl Worker {
 
     async fn fetch_all(&self, load: &Load) -> Result<Fetched, String> {
         let file = format!("scenarios/{}", load.scenario);
-        let scenario = Fetched::scenario(&file, &self.fetch(&file).await?)?;
+        let (scenario, manifest) = (self.request(&file), self.request(MANIFEST));
+        let scenario = Fetched::scenario(&file, &body(&file, scenario).await?)?;
+        let manifest = Manifest::read(&body(MANIFEST, manifest).await?)?;
         self.fetching(1);
-        let kernel = self.image(&scenario.images.kernel).await?;
+        let kernel = self.image(&manifest, &scenario.images.kernel);
+        let disk = scenario.images.disk.as_ref().map(|disk| self.image(&manifest, disk));
+        let kernel = kernel.await?;
         self.fetching(2);
-        let disk = match &scenario.images.disk {
-            Some(disk) => Some(self.image(disk).await?),
+        let disk = match disk {
+            Some(disk) => Some(disk.await?),
             None => None,
         };
         self.fetching(3);
@@ -166,20 +174,32 @@ impl Worker {
         self.tell(&[Update::Progress(Progress { stage: Stage::Fetching, done, of: 3 })]);
     }
 
-    async fn image(&self, image: &Image) -> Result<Vec<u8>, String> {
-        self.fetch(&format!("images/{}", image.name)).await
+    /// Asks for an image at once; the answer can be awaited later.
+    fn image(
+        &self,
+        manifest: &Manifest,
+        image: &Image,
+    ) -> impl Future<Output = Result<Vec<u8>, String>> + use<> {
+        let file = manifest.place(image);
+        let request = self.request(&file);
+        async move { unpack(&file, &body(&file, request).await?) }
     }
 
-    /// The bytes of a file that lies beside the page.
-    async fn fetch(&self, file: &str) -> Result<Vec<u8>, String> {
-        let failed = |why: &str| format!("{file} could not be fetched: {why}. Reload the page to try again.");
-        let response = JsFuture::from(self.scope.fetch_with_str(file)).await;
-        let response: Response = response.map_err(|_| failed("the server does not answer"))?.unchecked_into();
-        if !response.ok() {
-            return Err(failed(&format!("the server answers {}", response.status())));
-        }
-        let buffer = response.array_buffer().map_err(|_| failed("it has no contents"))?;
-        let buffer = JsFuture::from(buffer).await.map_err(|_| failed("the connection broke"))?;
-        Ok(js_sys::Uint8Array::new(&buffer).to_vec())
+    /// Asks for a file that lies beside this script.
+    fn request(&self, file: &str) -> Promise {
+        self.scope.fetch_with_str(file)
     }
+}
+
+/// What came of asking for a file.
+async fn body(file: &str, request: Promise) -> Result<Vec<u8>, String> {
+    let failed = |why: &str| format!("{file} could not be fetched: {why}. Reload the page to try again.");
+    let response = JsFuture::from(request).await;
+    let response: Response = response.map_err(|_| failed("the server does not answer"))?.unchecked_into();
+    if !response.ok() {
+        return Err(failed(&format!("the server answers {}", response.status())));
+    }
+    let buffer = response.array_buffer().map_err(|_| failed("it has no contents"))?;
+    let buffer = JsFuture::from(buffer).await.map_err(|_| failed("the connection broke"))?;
+    Ok(js_sys::Uint8Array::new(&buffer).to_vec())
 }

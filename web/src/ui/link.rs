@@ -7,10 +7,11 @@ use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
 use yew::prelude::*;
 
+use super::site;
 use crate::model::Action;
 use crate::protocol::{Command, Update};
 
-/// Beside the page, wherever that is hosted.
+/// Beside the script that starts the page.
 const SCRIPT: &str = "worker_loader.js";
 
 /// A worker, its listeners, and the commands given before it listened.
@@ -63,7 +64,7 @@ impl WorkerLink {
     fn spawn(&self, first: Command, report: Callback<Action>) -> Result<Running, JsValue> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
-        let worker = Worker::new_with_options(SCRIPT, &options)?;
+        let worker = Worker::new_with_options(&site::url(SCRIPT), &options)?;
         let on_message = self.listener(report.clone());
         let on_error = Closure::<dyn FnMut(web_sys::Event)>::new(move |event: web_sys::Event| {
             let told = event.dyn_ref::<web_sys::ErrorEvent>().map(web_sys::ErrorEvent::message);

@@ -1,6 +1,7 @@
 //! A browser with the page in it, driven through WebDriver.
 
 mod driver;
+mod host;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use fantoccini::Locator;
 use serde_json::{Value, json};
 
 pub(crate) use driver::Browser;
+pub(crate) use host::Host;
 
 /// How long the page may take to get somewhere.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,6 +21,8 @@ pub(crate) struct Bench {
     pub(crate) url: String,
     /// The native command.
     pub(crate) faultline: std::path::PathBuf,
+    /// The folder of the page.
+    pub(crate) dist: std::path::PathBuf,
 }
 
 impl Bench {
@@ -32,7 +36,8 @@ impl Bench {
             eprintln!("SKIPPED: no browser bench in the environment; run `cargo xtask test web`");
             return None;
         };
-        Some(Self { url: url.into_string().expect("an address is text"), faultline: faultline.into() })
+        let dist = get("FAULTLINE_DIST").unwrap_or_default().into();
+        Some(Self { url: url.into_string().expect("an address is text"), faultline: faultline.into(), dist })
     }
 }
 
@@ -57,7 +62,8 @@ where
 /// The page.
 pub(crate) struct Page {
     pub(crate) browser: Browser,
-    url: String,
+    /// Where it is.
+    pub(crate) url: String,
     /// Whether the test makes the browser complain.
     pub(crate) expected_errors: bool,
 }

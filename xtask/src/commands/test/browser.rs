@@ -4,8 +4,8 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{Outcome, results};
-use crate::{browser, machine, server, toolchain, web, workspace};
+use super::{Outcome, native, results};
+use crate::{browser, machine, server, sizes, toolchain, web, workspace};
 
 pub(super) fn run() -> Result<Outcome> {
     let browser = match super::needed(browser::ensure())? {
@@ -17,9 +17,13 @@ pub(super) fn run() -> Result<Outcome> {
     // Port 0: whichever is free, so that a page that is being served meanwhile is left alone.
     let server = server::start(&dist, [0])?;
     let mut cargo = Command::new(toolchain::host_cargo());
-    cargo.args(["test", "--package", "faultline-web", "--test", "browser"]).current_dir(workspace::root());
+    cargo.args(["test", "--package", "faultline-web"]).current_dir(workspace::root());
+    cargo.args(native::test_files(|name| name.starts_with(native::BROWSER))?);
     cargo.env("FAULTLINE_URL", server.url()).env("FAULTLINE_BIN", faultline);
     cargo.env("FAULTLINE_GUEST", workspace::guest_images());
     cargo.env("CHROMIUM", browser.chromium).env("CHROMEDRIVER", browser.chromedriver);
-    results::of_cargo_test(&mut cargo).map(Outcome::Ran)
+    cargo.env("FAULTLINE_DIST", &dist);
+    let mut count = results::of_cargo_test(&mut cargo)?;
+    count.check("a first visit stays within the budget", sizes::of(&dist)?.check());
+    Ok(Outcome::Ran(count))
 }
