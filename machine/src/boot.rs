@@ -6,7 +6,7 @@ use faultline_abi::scenario::limits;
 
 use crate::device::disk_faults::DiskFaults;
 use crate::device::virtio::Transport;
-use crate::device::{Board, Disk};
+use crate::device::{Board, Disk, DiskAccess};
 use crate::device_tree::{self, Description};
 use crate::hart::Features;
 use crate::loader::{LoadError, LoadedProgram, Segment};
@@ -33,6 +33,8 @@ pub struct MachineConfig {
     pub bootargs: String,
     /// The disk in the first virtio slot.
     pub disk: Option<Vec<u8>>,
+    /// Whether it can be written.
+    pub disk_access: DiskAccess,
     /// What goes wrong with it.
     pub disk_faults: DiskFaults,
     /// What kind of harts they are.
@@ -52,6 +54,7 @@ impl Default for MachineConfig {
             features: Features::default(),
             bootargs: String::new(),
             disk: None,
+            disk_access: DiskAccess::default(),
             disk_faults: DiskFaults::default(),
             virtio: Transport::Modern,
             firmware: None,
@@ -73,7 +76,8 @@ impl Machine {
         let tree_at = images.place_tree(memory, tree.len() as u64)?;
         let mut ram = Ram::new(usize::try_from(memory).map_err(|_| too_much(&config))?);
         images.load(&mut ram, tree_at, &tree)?;
-        let board = Board::with_faults(config.harts, config.disk.map(Disk::new), config.disk_faults);
+        let disk = config.disk.map(|image| Disk::new(image).with_access(config.disk_access));
+        let board = Board::with_faults(config.harts, disk, config.disk_faults);
         let board = board.with_transport(config.virtio);
         let mut machine =
             Self::from_parts(ram, board, BOOT_ROM.base).with_harts(config.harts, config.features);

@@ -189,7 +189,7 @@ fn virtio(fdt: &mut FdtWriter, slot: u32) -> Result<(), Error> {
 fn plic(fdt: &mut FdtWriter, harts: u32) -> Result<(), Error> {
     let node = fdt.begin_node(&format!("plic@{:x}", board::PLIC.base))?;
     fdt.property_phandle(PLIC_PHANDLE)?;
-    fdt.property_u32("riscv,ndev", SOURCES)?;
+    fdt.property_u32("riscv,ndev", SOURCES - 1)?;
     reg(fdt, board::PLIC)?;
     let contexts = [local::MACHINE_EXTERNAL, local::SUPERVISOR_EXTERNAL];
     fdt.property_array_u32("interrupts-extended", &extended(harts, contexts))?;

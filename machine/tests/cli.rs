@@ -198,6 +198,10 @@ fn bad_input_is_refused_with_one_line_that_says_where() {
     assert_refused(&["boot", &cut], "cut.elf: ELF segment 0 ends at byte");
     assert_refused(&["boot", &headers], "headers.elf: malformed ELF file");
     assert_refused(&["boot", &kernel, "--disk", "/nonexistent.img"], "/nonexistent.img: No such file");
+    assert_refused(&["boot", &kernel, "--harts", "0"], "0 harts; give 1 to 8");
+    assert_refused(&["boot", &kernel, "--harts", "9"], "9 harts; give 1 to 8");
+    assert_refused(&["boot", &kernel, "--adue", "maybe"], "invalid value 'maybe'");
+    assert_refused(&["boot", &kernel, "--misaligned", "soft"], "invalid value 'soft'");
     assert_refused(&["boot", &kernel, "--memory", "0"], "0 MiB of memory; give 2 to 1024");
     assert_refused(&["boot", &kernel, "--memory", "4096"], "4096 MiB of memory; give 2 to 1024");
 

@@ -11,9 +11,20 @@ const PAGE_BYTES: usize = 4096;
 
 type Page = [u8; PAGE_BYTES];
 
+/// Whether a disk can be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DiskAccess {
+    /// It can.
+    #[default]
+    ReadWrite,
+    /// It says that it is read-only, and every request that would change it fails.
+    ReadOnly,
+}
+
 /// A disk.
 #[derive(Clone)]
 pub struct Disk {
+    access: DiskAccess,
     image: Arc<[u8]>,
     written: Arc<BTreeMap<usize, Arc<Page>>>,
     sectors: u64,
@@ -34,7 +45,19 @@ impl Disk {
     #[must_use]
     pub fn new(image: Vec<u8>) -> Self {
         let sectors = (image.len() as u64).div_ceil(SECTOR_BYTES);
-        Self { image: image.into(), written: Arc::default(), sectors }
+        Self { access: DiskAccess::ReadWrite, image: image.into(), written: Arc::default(), sectors }
+    }
+
+    /// The same disk, to be used in this way.
+    #[must_use]
+    pub fn with_access(self, access: DiskAccess) -> Self {
+        Self { access, ..self }
+    }
+
+    /// Whether it can be written.
+    #[must_use]
+    pub const fn access(&self) -> DiskAccess {
+        self.access
     }
 
     /// Size in sectors.

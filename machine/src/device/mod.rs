@@ -16,7 +16,7 @@ use faultline_abi::board::{self, Region};
 use faultline_abi::{PhysAddr, board::VIRTIO_SLOTS};
 
 use self::clint::Clint;
-pub use self::disk::Disk;
+pub use self::disk::{Disk, DiskAccess};
 use self::disk_faults::{DiskCounts, DiskFaults};
 use self::plic::{Line, Plic};
 use self::rtc::Rtc;

@@ -1,5 +1,6 @@
 //! The machine against the specification: small programs, and what must hold behind each of them.
 
+mod advertised;
 mod asm;
 mod atomics;
 mod binutils;

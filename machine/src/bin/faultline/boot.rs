@@ -118,10 +118,10 @@ fn prepare(arguments: &BootArguments) -> Result<Driver, Failure> {
         features,
         bootargs,
         disk,
+        disk_access: arguments.disk_options.access(),
         disk_faults,
         virtio,
         firmware,
-        ..MachineConfig::default()
     };
     let machine = Machine::new(config, &program).map_err(|error| Failure::file(&arguments.kernel, error))?;
     Ok(Driver::new(machine, &[]))

@@ -21,6 +21,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use faultline_abi::board::DRAM_MIB_DEFAULT;
 use faultline_abi::scenario;
+use faultline_machine::device::DiskAccess;
 use faultline_machine::device::disk_faults::{DiskFaults, Failing};
 use faultline_machine::device::virtio::Transport;
 use faultline_machine::event::Selector;
@@ -143,6 +144,9 @@ struct DiskOptions {
     /// Write the disk as it is at the end to this file, however the run ended.
     #[arg(long, value_name = "IMG", requires = "disk")]
     disk_out: Option<PathBuf>,
+    /// The disk says that it is read-only, and refuses to be written.
+    #[arg(long, requires = "disk")]
+    disk_read_only: bool,
     /// The N-th write to the disk (or the N-th read) fails with an I/O error.
     #[arg(long, value_name = "[read:]N", value_parser = request, requires = "disk")]
     disk_fail_at: Option<Request>,
@@ -155,6 +159,10 @@ struct DiskOptions {
 }
 
 impl DiskOptions {
+    const fn access(&self) -> DiskAccess {
+        if self.disk_read_only { DiskAccess::ReadOnly } else { DiskAccess::ReadWrite }
+    }
+
     fn faults(&self) -> DiskFaults {
         let mut faults = DiskFaults { cut_at: self.disk_cut_at, ..DiskFaults::default() };
         let at = self.disk_fail_at.map(|request| (request, Failing::At(request.number())));

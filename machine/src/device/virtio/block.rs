@@ -3,7 +3,7 @@
 
 use super::queue::{Broken, Chain, Segment};
 use crate::bus::Width;
-use crate::device::disk::SECTOR_BYTES;
+use crate::device::disk::{DiskAccess, SECTOR_BYTES};
 use crate::device::disk_faults::{DiskFaults, Record, Verdict};
 use crate::device::{Disk, Memory};
 use crate::ram::NotMemory;
@@ -37,6 +37,7 @@ const RANGE_UNMAP: u32 = 1;
 
 mod feature {
     pub(super) const SEG_MAX: u64 = 1 << 2;
+    pub(super) const READ_ONLY: u64 = 1 << 5;
     pub(super) const BLK_SIZE: u64 = 1 << 6;
     pub(super) const FLUSH: u64 = 1 << 9;
     pub(super) const DISCARD: u64 = 1 << 13;
@@ -77,10 +78,14 @@ impl Block {
     }
 
     /// The features that are offered, `VERSION_1` apart.
-    #[expect(clippy::unused_self, reason = "a read-only disk will offer others")]
     pub(super) const fn features(&self) -> u64 {
         let zeros = feature::DISCARD | feature::WRITE_ZEROES;
-        feature::SEG_MAX | feature::BLK_SIZE | feature::FLUSH | zeros
+        let more = if self.is_read_only() { feature::READ_ONLY } else { zeros };
+        feature::SEG_MAX | feature::BLK_SIZE | feature::FLUSH | more
+    }
+
+    const fn is_read_only(&self) -> bool {
+        matches!(self.disk.access(), DiskAccess::ReadOnly)
     }
 
     /// Reads a piece of the configuration: capacity at 0, `seg_max` at 12, `blk_size` at 20, the limits
@@ -144,6 +149,9 @@ impl Block {
 
     /// Writes `bytes`, whole sectors, as far as the disk's faults let it; the status.
     fn store(&mut self, sector: u64, bytes: &[u8]) -> u8 {
+        if self.is_read_only() {
+            return STATUS_IO_ERROR;
+        }
         let (length, answer) = match self.record.write(bytes.len() as u64 / SECTOR_BYTES) {
             Verdict::Done => (bytes.len(), STATUS_OK),
             Verdict::Fails => return STATUS_IO_ERROR,

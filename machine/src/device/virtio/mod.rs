@@ -33,7 +33,8 @@ mod interrupt {
     pub(super) const CONFIGURATION: u32 = 2;
 }
 
-/// `VIRTIO_F_VERSION_1`: a modern slot offers it and the driver must accept it.
+/// `VIRTIO_F_VERSION_1`: a modern slot offers it. A driver should accept it, but some that are in use
+/// never look at the upper half of the features, and QEMU serves them.
 const FEATURE_VERSION_1: u64 = 1 << 32;
 
 /// The register layout of a slot.
@@ -85,12 +86,19 @@ struct Handshake {
 }
 
 /// Where a legacy driver has put the queue.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct LegacyQueue {
     page_size: u32,
     align: u32,
     /// The number of the queue's first page; 0 while there is none.
     page: u32,
+}
+
+impl Default for LegacyQueue {
+    /// Drivers that do not name an alignment mean a page.
+    fn default() -> Self {
+        Self { page_size: 0, align: 4096, page: 0 }
+    }
 }
 
 /// Registers below the configuration (virtio 1.2, table "MMIO Device Register Layout").
@@ -265,8 +273,7 @@ impl VirtioSlot {
 
     fn features_acceptable(&self) -> bool {
         let offered = self.transport.features() | self.block.as_ref().map_or(0, Block::features);
-        let wanted = self.handshake.driver_features;
-        wanted & !offered == 0 && wanted & self.transport.features() == self.transport.features()
+        self.handshake.driver_features & !offered == 0
     }
 
     /// A queue is set up only while it is not ready (virtio 1.2, "Queue initialization").

@@ -1,6 +1,7 @@
 //! The disk through its registers and rings, first well-behaved, then hostile.
 
 use super::*;
+use crate::device::DiskAccess;
 use crate::device::disk_faults::Failing;
 use crate::ram::Ram;
 use faultline_abi::board::DRAM_BASE as BASE;
@@ -15,11 +16,20 @@ const SIZE: u16 = 8;
 
 const NEXT: u16 = 1;
 const WRITE: u16 = 2;
+const FLUSH: u32 = 4;
+const DISCARD: u32 = 11;
+const WRITE_ZEROES: u32 = 13;
+const IO_ERROR: u8 = 1;
 
 struct Bench {
     slot: VirtioSlot,
     memory: Ram,
     submitted: u16,
+}
+
+/// Sixteen sectors, each filled with its number.
+fn image() -> Vec<u8> {
+    (0..16 * 512u32).map(|i| (i / 512).to_le_bytes()[0]).collect()
 }
 
 impl Bench {
@@ -29,8 +39,11 @@ impl Bench {
     }
 
     fn with_faults(faults: DiskFaults) -> Self {
-        let image = (0..16 * 512u32).map(|i| (i / 512).to_le_bytes()[0]).collect();
-        let slot = VirtioSlot::with_disk(Disk::new(image), faults);
+        Self::with_disk(Disk::new(image()), faults)
+    }
+
+    fn with_disk(disk: Disk, faults: DiskFaults) -> Self {
+        let slot = VirtioSlot::with_disk(disk, faults);
         let mut bench = Self { slot, memory: Ram::new(1 << 16), submitted: 0 };
         bench.start();
         bench
@@ -202,7 +215,7 @@ fn a_driver_may_ask_not_to_be_interrupted() {
 #[test]
 fn flush_identity_and_unknown_requests_answer_as_they_should() {
     let mut bench = Bench::new();
-    assert_eq!(bench.request(4, 0, (DATA, 0, WRITE)), 0);
+    assert_eq!(bench.request(FLUSH, 0, (DATA, 0, WRITE)), 0);
     assert_eq!(bench.request(8, 0, (DATA, 20, WRITE)), 0);
     assert_eq!(bench.get(DATA, 14), b"faultline disk");
     assert_eq!(bench.request(8, 0, (DATA, 4, WRITE)), 0);
@@ -248,7 +261,7 @@ fn a_request_has_a_limit_on_its_size() {
 #[test]
 fn what_was_not_offered_is_not_accepted() {
     let mut bench = Bench::new();
-    for (low, high) in [(1 << 28, 1), (0, 0), (0, 2)] {
+    for (low, high) in [(1 << 28, 1), (1 << 5, 1), (0, 2)] {
         bench.store(register::STATUS, 0);
         bench.store(register::STATUS, 3);
         for (selector, features) in [(0, low), (1, high)] {
@@ -570,7 +583,7 @@ fn a_request_that_is_to_fail_fails_and_changes_nothing() {
     let mut bench =
         Bench::with_faults(DiskFaults { reads: Failing::At(2), writes: Failing::At(1), cut_at: None });
     bench.put(DATA, &[9; 512]);
-    assert_eq!(bench.request(REQUEST_OUT, 3, (DATA, 512, 0)), 1);
+    assert_eq!(bench.request(REQUEST_OUT, 3, (DATA, 512, 0)), IO_ERROR);
     assert_eq!(bench.request(REQUEST_IN, 3, (DATA, 512, WRITE)), 0);
     assert_eq!(bench.get(DATA, 1), [3], "the disk has what it had");
     assert_eq!(bench.request(REQUEST_IN, 4, (DATA, 512, WRITE)), 1);
@@ -591,4 +604,45 @@ fn when_the_power_goes_every_sector_is_old_or_new() {
     let firsts: Vec<u8> = contents.chunks(512).map(|sector| sector[0]).collect();
     assert_eq!(firsts[..7], [0, 1, 9, 9, 9, 5, 6]);
     assert!(contents.chunks(512).all(|sector| sector.iter().all(|byte| *byte == sector[0])));
+}
+
+#[test]
+fn a_driver_that_never_looks_at_the_upper_features_is_served() {
+    let mut bench = Bench::new();
+    for status in [0, 1, 3] {
+        bench.store(register::STATUS, status);
+    }
+    let offered = bench.load(register::DEVICE_FEATURES);
+    bench.store(register::DRIVER_FEATURES, offered);
+    bench.store(register::STATUS, 11);
+    assert_eq!(bench.load(register::STATUS), 11, "FEATURES_OK stays");
+}
+
+#[test]
+fn a_legacy_driver_that_names_no_alignment_means_a_page() {
+    let mut bench = legacy();
+    bench.store(register::STATUS, 0);
+    bench.submitted = 0;
+    bench.put(BASE, &[0; 0x3000]);
+    bench.store(register::STATUS, 15);
+    bench.store(register::QUEUE_NUM, SIZE.into());
+    bench.store(register::LEGACY_QUEUE_PAGE, DESCRIPTORS >> 12);
+    assert_eq!(legacy_read(&mut bench, 3), 0);
+    assert_eq!(bench.get(DATA, 512), [3; 512]);
+}
+
+#[test]
+fn a_read_only_disk_says_so_and_refuses_every_change() {
+    let disk = Disk::new(image()).with_access(DiskAccess::ReadOnly);
+    let mut bench = Bench::with_disk(disk, DiskFaults::default());
+    let features = bench.load(register::DEVICE_FEATURES);
+    assert_eq!(features & (1 << 5 | 1 << 13 | 1 << 14), 1 << 5, "RO, and neither DISCARD nor WRITE_ZEROES");
+    assert_eq!(bench.request(REQUEST_IN, 3, (DATA, 512, WRITE)), 0);
+    assert_eq!(bench.request(REQUEST_OUT, 3, (DATA, 512, 0)), IO_ERROR);
+    bench.range(3, 1, 0);
+    for kind in [DISCARD, WRITE_ZEROES] {
+        assert_eq!(bench.request(kind, 0, (DATA, 16, 0)), IO_ERROR);
+    }
+    assert_eq!(bench.request(FLUSH, 0, (DATA, 0, 0)), 0);
+    assert_eq!(bench.slot.disk().unwrap().contents(), image());
 }
