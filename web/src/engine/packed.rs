@@ -91,7 +91,7 @@ mod tests {
             br#"{"kernel.elf": {"bytes": 1, "sha256": "aa"}, "kept/bb": {"bytes": 1, "sha256": "bb"}}"#;
         let manifest = Manifest::read(text).expect("it is valid");
         let place = |sha256: Option<&str>| {
-            manifest.place(&Image { name: "kernel.elf".into(), sha256: sha256.map(Into::into) })
+            manifest.place(&Image { sha256: sha256.map(Into::into), ..Image::named("kernel.elf") })
         };
         assert_eq!(place(Some("bb")), "../kept/bb.lzma");
         for current in [None, Some("aa"), Some("cc")] {
