@@ -18,7 +18,7 @@ use crate::drive::Driver;
 use crate::event::{Event, EventKind, Selector};
 use crate::loader::{LoadError, LoadedProgram, Symbols};
 use crate::machine::{Machine, RunEnd};
-use crate::observer::NoObserver;
+use crate::observer::{NoObserver, Observer};
 use crate::recorder::{Events, Recording, Until};
 use crate::scenario::machine_config;
 
@@ -181,6 +181,14 @@ impl Session {
             return Progress::Reached;
         }
         self.forward(Goal::Step(step), u64::MAX)
+    }
+
+    /// Goes over known ground from step `from` to step `to` with an observer, and stands there.
+    pub fn observe<O: Observer>(&mut self, from: u64, to: u64, observer: &mut O) {
+        if self.step() != from {
+            self.seek_step(from);
+        }
+        self.driver.run_to(to.min(self.frontier), observer);
     }
 
     /// Types at the present position: the text arrives before the next step. What was known behind it becomes a

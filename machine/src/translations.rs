@@ -223,6 +223,23 @@ struct Slot {
     held: Held,
 }
 
+/// What an entry of a modelled TLB holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TlbEntry {
+    /// Its set.
+    pub set: usize,
+    /// The hart whose translation it is.
+    pub hart: u32,
+    /// The address space.
+    pub asid: u16,
+    /// The page of 4 KiB; a superpage is held page by page.
+    pub page: VirtAddr,
+    /// The leaf that was read.
+    pub leaf: Pte,
+    /// The level of that leaf.
+    pub level: u32,
+}
+
 /// TLBs of a certain shape, one for each hart.
 #[derive(Clone, Debug)]
 pub struct TlbModel {
@@ -238,6 +255,31 @@ impl TlbModel {
     #[must_use]
     pub fn new(geometry: Geometry) -> Self {
         Self { geometry, sets: Vec::new(), counts: TlbCounts::default() }
+    }
+
+    /// Its shape.
+    #[must_use]
+    pub const fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// What it holds: hart by hart, set by set, in each set first what gives way first.
+    pub fn entries(&self) -> impl Iterator<Item = TlbEntry> + '_ {
+        let entry = move |set: usize, slot: &Slot| {
+            let Slot { key, held } = *slot;
+            TlbEntry {
+                set: set % self.geometry.sets,
+                hart: key.hart,
+                asid: key.asid,
+                page: key.page,
+                leaf: held.leaf,
+                level: held.level,
+            }
+        };
+        self.sets
+            .iter()
+            .enumerate()
+            .flat_map(move |(set, slots)| slots.iter().map(move |slot| entry(set, slot)))
     }
 
     /// A page was accessed, and this is what the tables say about it.
@@ -392,6 +434,14 @@ mod tests {
         assert_eq!(run("2,fifo", &[1, 2, 1, 3, 1]), counts(1, 4, 2), "1 came first and goes");
         assert_eq!(run("2x1", &[2, 4, 2]), counts(0, 3, 2), "both belong to one set");
         assert_eq!(run("4x2,lru", &[2, 4, 2]), counts(1, 2, 0));
+    }
+
+    #[test]
+    fn the_entries_stand_in_the_order_in_which_they_give_way() {
+        let mut tlb = TlbModel::new("4x2".parse().unwrap());
+        [2, 4, 3, 2].iter().for_each(|&page| tlb.access(key(0, page), held(page, RW)));
+        let held: Vec<_> = tlb.entries().map(|entry| (entry.set, entry.page.get() >> 12)).collect();
+        assert_eq!(held, [(0, 4), (0, 2), (1, 3)]);
     }
 
     #[test]

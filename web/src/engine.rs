@@ -2,9 +2,11 @@
 
 mod fetched;
 mod packed;
+mod references;
 mod snapshots;
+mod tlb;
 
-use faultline_abi::PhysAddr;
+use faultline_abi::scenario::{Anchor, Note, Start};
 use faultline_abi::syscall::Syscall;
 use faultline_abi::trace::SyscallOp;
 use faultline_machine::event::What;
@@ -13,11 +15,17 @@ use faultline_machine::session::{Goal, Progress as Came, Session};
 pub use fetched::{Fetched, Images};
 pub use packed::{Manifest, unpack};
 
-use crate::protocol::{Command, Explored, Load, Loaded, Pace, Progress, Stage, Target, Until, Update};
+use crate::protocol::{
+    Answer, Command, Explored, Load, Loaded, Pace, Progress, Question, Stage, Target, Until, Update, Watch,
+};
+use crate::tour::stops;
+use references::Counting;
 use snapshots::Camera;
 
 /// Machine steps of one slice: some ten milliseconds, so that commands do not wait.
 const SLICE: u64 = 2_000_000;
+/// Machine steps after which the modelled TLB lets others have their turn.
+const TLB_SLICE: u64 = 1 << 20;
 /// Events told in one batch.
 const BATCH: usize = 4000;
 /// Events after which the page stops exploring by itself: it keeps every one of them.
@@ -28,12 +36,25 @@ const EVENTS_EXPLORED: usize = 300_000;
 enum Work {
     /// Nothing.
     Idle,
-    /// Learning the whole run, then going to this step or, without one, to the first page fault.
-    Exploring(Option<u64>),
+    /// Learning the whole run, then going where it is to be looked at.
+    Exploring(Then),
     /// On the way to a goal.
     Moving(Goal),
     /// Going on until told to pause.
     Running(Pace),
+}
+
+/// Where to go once the run is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// To the first page fault.
+    FirstFault,
+    /// To this step.
+    Step(u64),
+    /// Where the scenario says.
+    Start,
+    /// Nowhere.
+    Stay,
 }
 
 /// How soon the engine wants to go on.
@@ -52,8 +73,16 @@ pub struct Engine {
     session: Session,
     camera: Camera,
     work: Work,
+    /// Where the scenario begins to be looked at.
+    start: Option<Start>,
     told: usize,
     limit: u64,
+    /// The step at which the guest waits for somebody to type.
+    waits_at: Option<u64>,
+    /// Whether the page has not shown yet what was reported while running.
+    is_behind: bool,
+    tlb: Option<tlb::Watched>,
+    counting: Option<Counting>,
 }
 
 impl Engine {
@@ -66,14 +95,27 @@ impl Engine {
         let (scenario, boot) = fetched.boot(&load)?;
         let limit = scenario.machine.max_instructions;
         let session = Session::load(boot).map_err(|error| error.to_string())?;
-        let work = Work::Exploring(load.at);
+        let start = scenario.start.clone();
+        let there = if start.is_some() { Then::Start } else { Then::FirstFault };
+        let work = Work::Exploring(load.at.map_or(there, Then::Step));
         let loaded = Loaded {
             request: load,
             scenario,
             kernel_sha256: images.kernel_sha256,
             disk_sha256: images.disk_sha256,
         };
-        let engine = Self { session, camera: Camera::default(), work, told: 0, limit };
+        let engine = Self {
+            session,
+            camera: Camera::default(),
+            work,
+            start,
+            told: 0,
+            limit,
+            waits_at: None,
+            is_behind: false,
+            tlb: None,
+            counting: None,
+        };
         let updates = vec![Update::Loaded(Box::new(loaded)), engine.exploring()];
         Ok((engine, updates))
     }
@@ -86,11 +128,13 @@ impl Engine {
             Command::Run(pace) => self.begin(Work::Running(pace)),
             Command::Pause => self.pause(),
             Command::Seek(target) => self.seek(target),
-            Command::Watch(root) => {
-                self.camera.watch(root);
-                self.arrived()
+            Command::Watch(watch) => self.watch(watch),
+            Command::Ask(question) => self.answer(question),
+            Command::Type(text) => self.type_text(&text),
+            Command::Shown => {
+                self.is_behind = false;
+                Vec::new()
             }
-            Command::Read(address) => vec![self.read(address)],
             // The page starts a new worker for it.
             Command::Load(_) => Vec::new(),
         }
@@ -100,6 +144,7 @@ impl Engine {
     #[must_use]
     pub fn next(&self) -> Next {
         match self.work {
+            Work::Idle if self.has_background() => Next::Soon,
             Work::Idle => Next::Command,
             Work::Running(Pace::EventsPerSecond(rate)) => Next::After(1000 / rate.max(1)),
             Work::Exploring(_) | Work::Moving(_) | Work::Running(Pace::Full) => Next::Soon,
@@ -109,8 +154,8 @@ impl Engine {
     /// Goes on for a slice with what is being done.
     pub fn slice(&mut self) -> Vec<Update> {
         match self.work {
-            Work::Idle => Vec::new(),
-            Work::Exploring(at) => self.explore(at),
+            Work::Idle => self.background(),
+            Work::Exploring(then) => self.explore(then),
             Work::Moving(goal) => self.advance(goal),
             Work::Running(Pace::Full) => self.run(Goal::End),
             Work::Running(Pace::EventsPerSecond(_)) => self.run(Goal::NextEvent),
@@ -122,29 +167,32 @@ impl Engine {
         self.slice()
     }
 
-    fn explore(&mut self, at: Option<u64>) -> Vec<Update> {
-        let came = self.session.forward(Goal::End, SLICE);
+    fn explore(&mut self, then: Then) -> Vec<Update> {
+        let came = self.go(Goal::End);
         if came == Came::Budget && self.session.log().len() < EVENTS_EXPLORED {
             let mut updates = self.news();
             updates.push(self.exploring());
             return updates;
         }
-        self.explored(at)
+        self.explored(then)
     }
 
     /// The whole run is known: reports it, and goes where the user is to begin.
-    fn explored(&mut self, at: Option<u64>) -> Vec<Update> {
+    fn explored(&mut self, then: Then) -> Vec<Update> {
         let mut updates = self.news();
         let digests = self.session.digests();
         updates.push(Update::Explored(Box::new(Explored {
             instructions: self.session.position().instret,
-            ending: self.ending().unwrap_or_else(|| "explored up to here, not to its end".into()),
+            ending: self.ending().unwrap_or_else(|| self.pausing().into()),
+            complete: self.ending().is_some() || self.is_waiting(),
             exact: digests.exact.unwrap_or_default(),
             semantic: digests.semantic.unwrap_or_default(),
         })));
-        match at {
-            Some(step) => drop(self.session.seek_step(step)),
-            None => self.first_fault(),
+        match then {
+            Then::FirstFault => self.first_fault(),
+            Then::Step(step) => drop(self.session.seek_step(step)),
+            Then::Start => self.scenarios_start(),
+            Then::Stay => {}
         }
         updates.extend(self.arrived());
         updates
@@ -161,17 +209,49 @@ impl Engine {
         }
     }
 
+    /// Goes where the scenario says; to the first page fault if that never comes.
+    fn scenarios_start(&mut self) {
+        let event = |anchor: &Anchor| {
+            let note = Note { at: anchor.clone(), ..Note::default() };
+            stops(&[note], self.session.log()).first().map(|stop| stop.event)
+        };
+        match self.start.clone() {
+            Some(Start::Beginning) => drop(self.session.seek_step(0)),
+            Some(Start::End) => {}
+            Some(Start::Step(step)) => drop(self.session.seek_step(step)),
+            Some(Start::Event(anchor)) => match event(&anchor) {
+                Some(event) => drop(self.session.seek_event(event)),
+                None => self.first_fault(),
+            },
+            None => self.first_fault(),
+        }
+    }
+
     fn advance(&mut self, goal: Goal) -> Vec<Update> {
-        match self.session.forward(goal, SLICE) {
+        match self.go(goal) {
             Came::Budget if !matches!(goal, Goal::Instructions(_)) => self.news(),
             _ => self.arrived(),
         }
     }
 
-    fn run(&mut self, goal: Goal) -> Vec<Update> {
+    /// Goes forward for a slice, and notes where the guest waits for somebody to type.
+    fn go(&mut self, goal: Goal) -> Came {
         let came = self.session.forward(goal, SLICE);
+        if came == Came::WaitingForInput {
+            self.waits_at = Some(self.session.position().step);
+        }
+        came
+    }
+
+    /// Runs for a slice. The page is not told more than it can show.
+    fn run(&mut self, goal: Goal) -> Vec<Update> {
+        let came = self.go(goal);
         match came {
-            Came::Budget | Came::Reached => self.look(),
+            Came::Budget | Came::Reached if self.is_behind => Vec::new(),
+            Came::Budget | Came::Reached => {
+                self.is_behind = true;
+                self.look()
+            }
             _ => self.arrived(),
         }
     }
@@ -185,7 +265,7 @@ impl Engine {
 
     fn pause(&mut self) -> Vec<Update> {
         match self.work {
-            Work::Exploring(at) => self.explored(at),
+            Work::Exploring(then) => self.explored(then),
             _ => self.arrived(),
         }
     }
@@ -200,8 +280,62 @@ impl Engine {
         self.arrived()
     }
 
-    fn read(&self, address: PhysAddr) -> Update {
-        Update::Bytes { address, bytes: snapshots::frame(self.session.machine(), address) }
+    fn watch(&mut self, watch: Watch) -> Vec<Update> {
+        match watch {
+            Watch::Root(root) => self.camera.watch(root),
+            Watch::Tlb(None) => self.tlb = None,
+            Watch::Tlb(Some(shape)) => match tlb::Watched::new(&shape) {
+                Ok(watched) => self.tlb = Some(watched),
+                Err(why) => return vec![Update::Failed(format!("This TLB cannot be modelled: {why}."))],
+            },
+        }
+        if self.work == Work::Idle { self.look() } else { Vec::new() }
+    }
+
+    fn answer(&mut self, question: Question) -> Vec<Update> {
+        match question {
+            Question::Bytes(address) => {
+                let bytes = snapshots::frame(self.session.machine(), address);
+                vec![Update::Answer(Box::new(Answer::Bytes(address, bytes)))]
+            }
+            Question::Policies => {
+                self.counting = Some(Counting::default());
+                Vec::new()
+            }
+        }
+    }
+
+    /// Types at the present, and learns the new future to its end.
+    fn type_text(&mut self, text: &str) -> Vec<Update> {
+        self.session.type_text(text);
+        self.waits_at = None;
+        self.counting = None;
+        self.camera.forget_after(self.session.log().len());
+        if let Some(tlb) = &mut self.tlb {
+            tlb.forget_after(self.session.position().step);
+        }
+        self.told = self.told.min(self.session.log().len());
+        let mut updates = vec![Update::Events { from: self.told, events: Vec::new() }];
+        updates.extend(self.begin(Work::Exploring(Then::Stay)));
+        updates
+    }
+
+    fn has_background(&self) -> bool {
+        self.counting.is_some() || (self.tlb.is_some() && self.camera.tlb.is_none())
+    }
+
+    /// Goes on with what is done while nobody asks for anything.
+    fn background(&mut self) -> Vec<Update> {
+        if let Some(tlb) = self.tlb.as_mut().filter(|_| self.camera.tlb.is_none()) {
+            self.camera.tlb = tlb.advance(&mut self.session, TLB_SLICE);
+            return if self.camera.tlb.is_some() { self.look_again() } else { Vec::new() };
+        }
+        let Some(counting) = &mut self.counting else { return Vec::new() };
+        let Some(found) = counting.advance(&mut self.session).cloned() else { return Vec::new() };
+        if found.done {
+            self.counting = None;
+        }
+        vec![Update::Answer(Box::new(Answer::Policies(found)))]
     }
 
     /// The machine has come to rest: what is new, and where it stands.
@@ -212,10 +346,16 @@ impl Engine {
 
     /// What is new, and where the machine stands.
     fn look(&mut self) -> Vec<Update> {
+        self.camera.tlb = self.tlb.as_mut().and_then(|tlb| tlb.advance(&mut self.session, TLB_SLICE));
+        self.look_again()
+    }
+
+    fn look_again(&mut self) -> Vec<Update> {
         let mut updates = self.news();
         let mut snapshot = self.camera.take(&mut self.session);
         snapshot.running = matches!(self.work, Work::Running(_));
         snapshot.ended = self.ending();
+        snapshot.waits = self.is_waiting();
         updates.push(Update::At(Box::new(snapshot)));
         updates
     }
@@ -236,6 +376,10 @@ impl Engine {
         Update::Progress(Progress { stage: Stage::Exploring, done, of: self.limit })
     }
 
+    fn is_waiting(&self) -> bool {
+        self.waits_at == Some(self.session.position().step)
+    }
+
     /// How the run ended, where the machine stands at its end.
     fn ending(&self) -> Option<String> {
         let code = self.session.exit().map(|code| code.0);
@@ -246,6 +390,16 @@ impl Engine {
                 Some("the scenario’s limit of instructions is reached".into())
             }
             None => None,
+        }
+    }
+}
+
+impl Engine {
+    /// Why the run is known only up to here.
+    fn pausing(&self) -> &'static str {
+        match self.is_waiting() {
+            true => "the guest waits for somebody to type",
+            false => "explored up to here, not to its end",
         }
     }
 }

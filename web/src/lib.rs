@@ -5,13 +5,19 @@
 //! [`model`] reduces what the worker reports, and [`engine`] is the worker's side without a browser.
 //! [`ui`] only draws. The page knows nothing about the machine but [`protocol`].
 
+pub mod arrangement;
 pub mod catalogue;
 pub mod engine;
 pub mod layout;
 pub mod linked;
 pub mod model;
 pub mod protocol;
+pub mod replacement;
+pub mod search;
 pub mod snapshot;
+pub mod story;
+pub mod sweep;
+pub mod tour;
 pub mod ui;
 
 #[cfg(test)]

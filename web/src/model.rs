@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use faultline_abi::scenario::{Input, Scenario};
 use faultline_abi::sv39::Pte;
 use faultline_abi::{PhysAddr, VirtAddr};
-use faultline_machine::event::{Selector, What};
+use faultline_machine::event::What;
 use faultline_machine::hart::Privilege;
 
 use crate::card::Card;
 use crate::episode::Episode;
 use crate::layout::Leaves;
 use crate::linked::Selection;
-use crate::protocol::{Explored, Load, Loaded, Progress, Update};
+use crate::protocol::{Answer, Explored, Load, Loaded, Policies, Progress, Update};
 use crate::snapshot::{Entry, Snapshot, Table};
 use crate::state::{Disagreement, History, Process, View, disagreements};
+use crate::tour::{Edit, Stop, Tour, current, stops};
 use crate::words;
 
 /// How it stands with the worker.
@@ -66,6 +68,16 @@ pub struct Model {
     pub selection: Option<Selection>,
     /// The bytes of a frame that the user asked for.
     pub bytes: Option<Rc<(PhysAddr, Vec<u8>)>>,
+    /// What the pages that programs touch would cost under each policy, where somebody asked.
+    pub policies: Option<Rc<Policies>>,
+    /// The scenario's notes, as they are edited.
+    pub tour: Rc<Tour>,
+    /// Where the notes stand in the run.
+    pub stops: Rc<[Stop]>,
+    /// What was typed here, beyond the scenario's own input.
+    pub typed: Vec<Input>,
+    /// Notes and input as they were saved last.
+    saved: Option<(Rc<Tour>, Vec<Input>)>,
 }
 
 /// What can happen to the page.
@@ -81,6 +93,14 @@ pub enum Action {
     Select(Selection),
     /// The user has read what could not be done.
     Dismiss,
+    /// Something could not be done on the page itself.
+    Failed(String),
+    /// The user changes the notes.
+    Edit(Edit),
+    /// The user has typed this to the guest.
+    Typed(String),
+    /// The scenario as it stands is in a file now.
+    Saved,
 }
 
 impl Default for Model {
@@ -99,6 +119,11 @@ impl Default for Model {
             disagreements: Rc::new([]),
             selection: None,
             bytes: None,
+            policies: None,
+            tour: Rc::default(),
+            stops: Rc::new([]),
+            typed: Vec::new(),
+            saved: None,
         }
     }
 }
@@ -115,8 +140,23 @@ impl Model {
                 self.selection = (self.selection != Some(selection)).then_some(selection);
             }
             Action::Dismiss => self.failure = None,
+            Action::Failed(why) => self.failure = Some(why),
+            Action::Edit(edit) => {
+                self.tour = Rc::new((*self.tour).clone().after(edit));
+                self.stops = stops(self.tour.notes(), &self.history.events).into();
+            }
+            Action::Typed(text) => self.typed(text),
+            Action::Saved => self.saved = Some((self.tour.clone(), self.typed.clone())),
         }
         self
+    }
+
+    /// What was typed later belonged to another future.
+    fn typed(&mut self, text: String) {
+        let instret = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.instret);
+        self.typed.retain(|input| input.instret <= instret);
+        self.typed.push(Input { instret, text, ..Input::default() });
+        self.policies = None;
     }
 
     fn updated(&mut self, updates: Vec<Update>) {
@@ -132,12 +172,18 @@ impl Model {
             Update::Progress(progress) => self.link = Link::Busy(Some(progress)),
             Update::Loaded(loaded) => self.booted(*loaded),
             Update::Events { from, events } => Rc::make_mut(&mut self.history).learn(from, events),
-            Update::Explored(explored) => self.explored = Some(Rc::new(*explored)),
+            Update::Explored(explored) => {
+                self.explored = Some(Rc::new(*explored));
+                self.stops = stops(self.tour.notes(), &self.history.events).into();
+            }
             Update::At(snapshot) => {
                 self.link = Link::Ready;
                 self.snapshot = Some(Rc::new(*snapshot));
             }
-            Update::Bytes { address, bytes } => self.bytes = Some(Rc::new((address, bytes))),
+            Update::Answer(answer) => match *answer {
+                Answer::Bytes(address, bytes) => self.bytes = Some(Rc::new((address, bytes))),
+                Answer::Policies(policies) => self.policies = Some(Rc::new(policies)),
+            },
             Update::Failed(why) => {
                 self.link = Link::Ready;
                 self.failure = Some(why);
@@ -148,7 +194,45 @@ impl Model {
     fn booted(&mut self, loaded: Loaded) {
         let link = self.link.clone();
         *self = Self { link, request: loaded.request.clone(), ..Self::default() };
+        self.tour = Rc::new(Tour::new(loaded.scenario.narration.clone()));
         self.loaded = Some(Rc::new(loaded));
+    }
+
+    /// The scenario as it stands: with the options in force, the notes as edited, and what was typed.
+    #[must_use]
+    pub fn scenario(&self) -> Option<Scenario> {
+        let mut scenario = self.loaded.as_ref()?.scenario.clone();
+        scenario.narration = self.tour.notes().to_vec();
+        scenario.inputs.extend(self.typed.iter().cloned());
+        scenario.inputs.sort_by_key(|input| input.instret);
+        if let Some(explored) = self.explored.as_ref().filter(|explored| explored.complete) {
+            scenario.digest.semantic = Some(explored.semantic.clone()).filter(|digest| !digest.is_empty());
+            scenario.digest.exact = None;
+        }
+        Some(scenario)
+    }
+
+    /// Whether everything that was changed is in a file.
+    #[must_use]
+    pub fn is_saved(&self) -> bool {
+        self.saved.is_some() && !self.is_changed()
+    }
+
+    /// What would load the scenario as it stands.
+    #[must_use]
+    pub fn as_it_stands(&self) -> Load {
+        let changed = self.scenario().filter(|_| self.tour.can_undo() || !self.typed.is_empty());
+        let text = changed.and_then(|scenario| serde_json::to_string(&scenario).ok());
+        Load { text: text.or_else(|| self.request.text.clone()), at: None, ..self.request.clone() }
+    }
+
+    /// Whether the scenario differs from the one that was loaded, or saved last.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        match &self.saved {
+            Some((tour, typed)) => (tour.notes(), typed) != (self.tour.notes(), &self.typed),
+            None => self.tour.can_undo() || !self.typed.is_empty(),
+        }
     }
 
     /// Works out what follows from the snapshot and the history.
@@ -206,7 +290,7 @@ impl Model {
     pub fn place(&self) -> Place {
         self.snapshot.as_ref().map_or_else(Place::default, |snapshot| Place {
             at_start: snapshot.step == 0,
-            at_end: snapshot.ended.is_some(),
+            at_end: snapshot.ended.is_some() || snapshot.waits,
         })
     }
 
@@ -235,6 +319,9 @@ impl Model {
         if let Some(ending) = &snapshot.ended {
             return format!("The run has ended: {ending}.");
         }
+        if snapshot.waits {
+            return "The guest waits for somebody to type: the console takes a line.".into();
+        }
         let so_far = self.events_so_far();
         let last = so_far.checked_sub(1).and_then(|n| self.history.events.get(n));
         match (last, &self.card) {
@@ -251,23 +338,10 @@ impl Model {
         self.card.as_ref().is_some_and(|card| event < card.event)
     }
 
-    /// The scenario's note for the present: the last one that was passed, with its event.
+    /// The note for the present: the last one that was passed, as its place among the stops.
     #[must_use]
-    pub fn note(&self) -> Option<(usize, &str)> {
-        let scenario = &self.loaded.as_ref()?.scenario;
-        let so_far = self.events_so_far();
-        let notes = scenario.narration.iter();
-        notes
-            .filter_map(|note| Some((self.anchor(&note.at.kind, note.at.ordinal)?, note.text.as_str())))
-            .filter(|&(event, _)| event < so_far)
-            .max_by_key(|&(event, _)| event)
-    }
-
-    fn anchor(&self, kind: &str, ordinal: u32) -> Option<usize> {
-        let selector: Selector = kind.parse().ok()?;
-        let matching = self.history.events.iter().filter(|event| selector.matches(&event.what));
-        let event = matching.take(1 + ordinal as usize).nth(ordinal as usize)?;
-        usize::try_from(event.n).ok()
+    pub fn current_stop(&self) -> Option<usize> {
+        current(&self.stops, self.events_so_far())
     }
 
     /// What the machine's detectors have warned of up to the present, the last one first.

@@ -9,6 +9,7 @@ use faultline_abi::scenario::Scenario;
 use faultline_machine::event::Event;
 use serde::{Deserialize, Serialize};
 
+use crate::replacement::Policy;
 use crate::snapshot::Snapshot;
 
 /// What the page asks for.
@@ -26,17 +27,67 @@ pub enum Command {
     Pause,
     /// Go to a place in the run.
     Seek(Target),
-    /// Report the page tables of this root from now on; `None` follows the program that runs.
-    Watch(Option<PhysAddr>),
-    /// Report the bytes of the frame that starts here.
-    Read(PhysAddr),
+    /// Report this with every stop from now on.
+    Watch(Watch),
+    /// Answer a question about the present.
+    Ask(Question),
+    /// Type at the present; what was known of another future is void.
+    Type(String),
+    /// The page shows what was reported last, and can take more while the machine runs.
+    Shown,
+}
+
+/// What the page wants to see at every stop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Watch {
+    /// The page tables of this root; `None` follows the program that runs.
+    Root(Option<PhysAddr>),
+    /// A modelled TLB of this shape, as [`Geometry`] reads it; `None` for no TLB.
+    ///
+    /// [`Geometry`]: faultline_machine::translations::Geometry
+    Tlb(Option<String>),
+}
+
+/// What the page can ask about the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Question {
+    /// The bytes of the frame that starts here.
+    Bytes(PhysAddr),
+    /// What the pages that the programs touch would cost under each policy.
+    Policies,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// The bytes of a frame.
+    Bytes(PhysAddr, Vec<u8>),
+    /// Page faults for each policy and number of frames, as far as they are counted.
+    Policies(Policies),
+}
+
+/// The costs of a reference string.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policies {
+    /// Touches, one page touched many times in a row being one.
+    pub touches: usize,
+    /// Whether the string was cut off there.
+    pub cut: bool,
+    /// Pages that are touched.
+    pub pages: usize,
+    /// For each policy: number of frames, page faults.
+    pub faults: BTreeMap<Policy, Vec<(usize, u64)>>,
+    /// Whether everything is counted.
+    pub done: bool,
 }
 
 /// What to boot.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Load {
-    /// File name of the scenario, under `scenarios/`.
+    /// File name of the scenario: under `scenarios/`, or wherever `text` comes from.
     pub scenario: String,
+    /// The scenario itself, where it does not come with the page.
+    pub text: Option<String>,
     /// Kernel options that replace those of the scenario.
     pub options: BTreeMap<String, String>,
     /// Where to stop after loading, in machine steps.
@@ -96,13 +147,8 @@ pub enum Update {
     Explored(Box<Explored>),
     /// The machine stands here.
     At(Box<Snapshot>),
-    /// The bytes of a frame.
-    Bytes {
-        /// Where the frame starts.
-        address: PhysAddr,
-        /// Its contents.
-        bytes: Vec<u8>,
-    },
+    /// An answer to a question.
+    Answer(Box<Answer>),
     /// Something could not be done; what, where, and what to do.
     Failed(String),
 }
@@ -147,6 +193,8 @@ pub struct Explored {
     pub instructions: u64,
     /// How it ended, in words.
     pub ending: String,
+    /// Whether nothing can follow without somebody's input.
+    pub complete: bool,
     /// SHA-256 over every event.
     pub exact: String,
     /// SHA-256 over the semantic form.

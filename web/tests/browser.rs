@@ -5,6 +5,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(dead_code, reason = "each test file uses a part of what they share")]
 
+mod browser_panes;
 mod browser_support;
 mod native;
 
@@ -97,7 +98,7 @@ fn the_guard_page_ends_the_program_and_not_the_kernel() {
     on_the_page(async |page: Page, bench: Bench| {
         let run = run(&bench.faultline, "guard-page.json");
         page.open().await;
-        page.choose("scenario", 1).await;
+        page.choose_scenario("guard-page.json").await;
         page.until(
             "the guard page's fault",
             "document.querySelector('#falls-into')?.textContent.includes('guard page')",

@@ -7,7 +7,8 @@ use faultline_machine::hart::Privilege;
 use faultline_web::catalogue;
 use faultline_web::engine::{Engine, Fetched, Next};
 use faultline_web::model::{Action, Model};
-use faultline_web::protocol::{Command, Load, Target, Until, Update};
+use faultline_web::protocol::{Command, Load, Pace, Question, Target, Until, Update, Watch};
+use faultline_web::replacement::Policy;
 
 /// An engine and the page's state, kept in step.
 struct Desk {
@@ -19,7 +20,7 @@ impl Desk {
     fn open(scenario: &str, options: &[(&str, &str)]) -> Option<Self> {
         let fetched: Fetched = guest::fetched(scenario)?;
         let options = options.iter().map(|&(key, value)| (key.into(), value.into())).collect();
-        let load = Load { scenario: scenario.into(), options, at: None };
+        let load = Load { scenario: scenario.into(), options, ..Load::default() };
         let (engine, updates) = Engine::boot(load, fetched).expect("the scenario boots");
         let mut desk = Self { engine, model: Model::default().after(Action::Updates(updates)) };
         desk.settle();
@@ -118,7 +119,7 @@ fn eager_allocation_has_no_page_fault_and_stops_where_sbrk_returns() {
 fn an_option_beyond_the_limits_is_refused_by_name() {
     let Some(fetched) = guest::fetched("lazy-sbrk.json") else { return };
     let options = [("sbrk".to_owned(), "two words".to_owned())].into();
-    let load = Load { scenario: "lazy-sbrk.json".into(), options, at: None };
+    let load = Load { scenario: "lazy-sbrk.json".into(), options, ..Load::default() };
     let refusal = Engine::boot(load, fetched).map(|_| ()).expect_err("a value has no spaces");
     assert!(refusal.contains("`kernel.sbrk`"), "{refusal}");
 }
@@ -129,4 +130,85 @@ fn a_broken_image_is_one_clear_sentence() {
     fetched.kernel.truncate(100);
     let refusal = Engine::boot(Load::default(), fetched).map(|_| ()).expect_err("it is cut off");
     assert!(!refusal.is_empty() && !refusal.contains('\n'), "{refusal}");
+}
+
+#[test]
+fn what_is_typed_is_part_of_the_run() {
+    let Some(mut desk) = Desk::open("lazy-sbrk.json", &[("init", "sh")]) else { return };
+    desk.ask(Command::Seek(Target::End));
+    let prompt = desk.model.snapshot.clone().expect("it has arrived");
+    assert!(prompt.waits && desk.model.place().at_end, "the shell waits");
+    type_line(&mut desk, "echo typed here");
+    let answered = desk.model.snapshot.clone().expect("it has arrived");
+    assert!(answered.console.contains("typed here\n") && answered.waits, "{}", answered.console);
+    assert!(answered.events > prompt.events);
+    // Back, and forth again: the line arrives at the same moment.
+    desk.ask(Command::Back(Until::Event));
+    desk.ask(Command::Seek(Target::End));
+    assert_eq!(desk.model.snapshot.as_deref(), Some(&*answered));
+    // Another line at the prompt makes another future.
+    desk.ask(Command::Seek(Target::Event(prompt.events - 1)));
+    type_line(&mut desk, "echo another");
+    let other = desk.model.snapshot.clone().expect("it has arrived");
+    assert!(
+        other.console.contains("another\n") && !other.console.contains("typed here"),
+        "{}",
+        other.console
+    );
+    assert_eq!(desk.model.typed.len(), 1);
+    // The scenario as it stands runs to the same end.
+    let scenario = desk.model.scenario().expect("one is loaded");
+    assert_eq!(scenario.inputs, desk.model.typed);
+}
+
+fn type_line(desk: &mut Desk, line: &str) {
+    let text = format!("{line}\n");
+    desk.model = std::mem::take(&mut desk.model).after(Action::Typed(text.clone()));
+    desk.ask(Command::Type(text));
+}
+
+#[test]
+fn the_modelled_tlb_is_the_same_however_the_place_was_reached() {
+    let Some(mut desk) = Desk::open("lazy-sbrk.json", &[]) else { return };
+    desk.ask(Command::Watch(Watch::Tlb(Some("16".into()))));
+    let tlb = |desk: &Desk| desk.model.snapshot.as_ref().and_then(|snapshot| snapshot.tlb.clone());
+    let first = tlb(&desk).expect("it has caught up");
+    assert!(first.hits > first.fills && first.entries.len() <= 16, "{first:?}");
+    desk.ask(Command::Step(Until::Fault));
+    let second = tlb(&desk).expect("it has caught up");
+    assert!(second.hits > first.hits);
+    desk.ask(Command::Back(Until::Fault));
+    assert_eq!(tlb(&desk), Some(first));
+    desk.ask(Command::Watch(Watch::Tlb(Some("5x3".into()))));
+    assert!(desk.model.failure.as_ref().is_some_and(|why| why.contains("5x3")), "{:?}", desk.model.failure);
+    desk.ask(Command::Watch(Watch::Tlb(None)));
+    assert_eq!(tlb(&desk), None);
+}
+
+#[test]
+fn what_the_programs_touch_is_counted_for_each_policy() {
+    let Some(mut desk) = Desk::open("lazy-sbrk.json", &[]) else { return };
+    let before = desk.model.snapshot.clone();
+    desk.ask(Command::Ask(Question::Policies));
+    let found = desk.model.policies.clone().expect("it was counted");
+    assert!(found.done && !found.cut && found.pages > 6, "{found:?}");
+    for policy in Policy::ALL {
+        let with_room_for_all = found.faults[&policy].last().expect("some numbers of frames were tried");
+        assert_eq!(with_room_for_all.1, found.pages as u64, "{policy:?}");
+    }
+    desk.ask(Command::Watch(Watch::Root(None)));
+    assert_eq!(desk.model.snapshot, before, "counting moves nothing");
+}
+
+#[test]
+fn while_it_runs_the_page_is_told_no_more_than_it_can_show() {
+    let Some(mut desk) = Desk::open("lazy-sbrk.json", &[]) else { return };
+    desk.ask(Command::Seek(Target::Start));
+    let stops = |updates: &[Update]| updates.iter().filter(|update| matches!(update, Update::At(_))).count();
+    let told = desk.engine.command(Command::Run(Pace::EventsPerSecond(20)));
+    assert_eq!(stops(&told), 1);
+    assert_eq!((0..5).map(|_| stops(&desk.engine.slice())).sum::<usize>(), 0, "nothing was shown yet");
+    assert!(desk.engine.command(Command::Shown).is_empty());
+    assert_eq!(stops(&desk.engine.slice()), 1);
+    assert_eq!(stops(&desk.engine.command(Command::Pause)), 1, "where it stops is always told");
 }

@@ -19,32 +19,52 @@ use crate::{
     ui, workspace,
 };
 
+/// How the page is compiled.
+#[derive(Clone, Copy)]
+pub(crate) enum Profile {
+    /// As it is published: small and fast.
+    Published,
+    /// For whoever works on the page: compiled again in seconds, larger and slower.
+    Quick,
+}
+
+impl Profile {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Published => "web",
+            Self::Quick => "web-quick",
+        }
+    }
+}
+
 /// Builds guest and page and puts everything the page needs into one folder.
-pub(crate) fn build() -> Result<PathBuf> {
-    build_keeping(None)
+pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
+    build_keeping(profile, None)
 }
 
 /// The same, with the images of a site that was published earlier.
-pub(crate) fn build_keeping(earlier: Option<&Path>) -> Result<PathBuf> {
+pub(crate) fn build_keeping(profile: Profile, earlier: Option<&Path>) -> Result<PathBuf> {
     guest::build()?;
-    let binaries =
-        ui::step("Building the page and its worker for the browser", || compile(&["app", "worker"]))?;
+    let binaries = ui::step("Building the page and its worker for the browser", || {
+        compile(&["app", "worker"], profile)
+    })?;
     ui::step("Putting the page together", || assemble(&binaries, earlier))
 }
 
 /// A program of the page on its own, bound to JavaScript, in a folder with an empty page.
 pub(crate) fn build_alone(name: &str) -> Result<PathBuf> {
-    let binaries = ui::step(&format!("Building {name} for the browser"), || compile(&[name]))?;
+    let binaries =
+        ui::step(&format!("Building {name} for the browser"), || compile(&[name], Profile::Published))?;
     let binary = binaries.first().with_context(|| format!("faultline-web has no binary `{name}`"))?;
     let folder = bound(binary)?;
     fs::write(folder.join("index.html"), "<!doctype html><title>Faultline</title>")?;
     Ok(folder)
 }
 
-fn compile(programs: &[&str]) -> Result<Vec<Binary>> {
+fn compile(programs: &[&str], profile: Profile) -> Result<Vec<Binary>> {
     let compiler = toolchain::ensure(Target::Web)?;
     let mut cargo = compiler.cargo(Target::Web);
-    cargo.args(["build", "--profile", "web", "--target", Target::Web.triple()]);
+    cargo.args(["build", "--profile", profile.name(), "--target", Target::Web.triple()]);
     cargo.args(["--package", "faultline-web"]);
     for program in programs {
         cargo.args(["--bin", program]);

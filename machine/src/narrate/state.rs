@@ -5,16 +5,18 @@ mod frames;
 mod history;
 mod mapped;
 mod process;
+mod reclaim;
 
 use faultline_abi::trace::{AreaOp, DiskOp};
 
 use crate::event::{Event, What};
 
 pub use check::{Disagreement, disagreements};
-pub use frames::{Frame, Frames, Moment};
+pub use frames::{Frame, Frames};
 pub use history::History;
 pub use mapped::Mapped;
 pub use process::{Area, Life, Process, Processes};
+pub use reclaim::{Reclaim, Slot};
 
 use frames::FrameNews;
 use process::ProcessNews;
@@ -26,6 +28,8 @@ pub struct View {
     pub processes: Processes,
     /// Frames.
     pub frames: Frames,
+    /// What was done to make room.
+    pub reclaim: Reclaim,
     /// Disk sectors read.
     pub sectors_read: u64,
     /// Disk sectors written.
@@ -35,6 +39,7 @@ pub struct View {
 impl View {
     /// Takes one more event into account.
     pub fn apply(&mut self, event: &Event) {
+        self.reclaim.apply(number(event), &event.what);
         match &event.what {
             What::Frame { op, frame, owner, refs, usage } => {
                 let news = FrameNews { op: *op, frame: *frame, owner: *owner, refs: *refs, kind: *usage };
@@ -62,8 +67,14 @@ impl View {
 
     fn disk(&mut self, op: DiskOp, sectors: u64) {
         match op {
-            DiskOp::Read => self.sectors_read += sectors,
-            DiskOp::Write => self.sectors_written += sectors,
+            DiskOp::Read => {
+                self.sectors_read += sectors;
+                self.reclaim.reads += 1;
+            }
+            DiskOp::Write => {
+                self.sectors_written += sectors;
+                self.reclaim.writes += 1;
+            }
         }
     }
 }
@@ -124,15 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_keeps_its_story_when_it_is_freed_and_reused() {
+    fn a_frame_that_is_reused_has_its_new_owner_and_kind() {
         let view = fold([
             frame(FrameOp::Allocated, 0x8010_0000, 1, 1, FrameKind::User),
             frame(FrameOp::Freed, 0x8010_0000, 1, 0, FrameKind::User),
             frame(FrameOp::Allocated, 0x8010_0000, 2, 1, FrameKind::PageTable),
         ]);
         let frame = view.frames.get(PhysAddr::new(0x8010_0000)).expect("it was in use");
-        assert_eq!((frame.owner, frame.refs, frame.kind), (2, 1, FrameKind::PageTable));
-        let story: Vec<(usize, FrameOp)> = frame.history.iter().map(|m| (m.event, m.op)).collect();
-        assert_eq!(story, [(0, FrameOp::Allocated), (1, FrameOp::Freed), (2, FrameOp::Allocated)]);
+        assert_eq!((frame.owner, frame.refs, frame.kind, frame.last), (2, 1, FrameKind::PageTable, 2));
     }
 }

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use faultline_abi::sv39::{Access, Check, Pte, WalkStep};
-use faultline_abi::trace::{AreaKind, AreaOp, FaultClass, FrameKind, FrameOp, ProcessOp, Resolution};
+use faultline_abi::trace::{
+    AreaKind, AreaOp, FaultClass, FrameKind, FrameOp, ProcessOp, Resolution, Verdict,
+};
 use faultline_abi::{PhysAddr, VirtAddr};
 
-use crate::event::{Event, PteChange, Trap, What};
+use crate::event::{Event, PteChange, Trap, What, Word};
 use crate::hart::Privilege;
 
 /// The root table of pid n.
@@ -84,4 +86,19 @@ pub fn pte(va: u64, new: u64) -> PteChange {
 
 pub fn ad(va: u64) -> What {
     What::Ad(pte(va, 0xd7))
+}
+
+pub fn hand(frame: u64, accessed: bool, verdict: Verdict) -> What {
+    What::Hand { frame: PhysAddr::new(frame), accessed, verdict }
+}
+
+/// A page that goes, to a slot of swap or, without one, nowhere.
+pub fn evicted(pid: u32, va: u64, frame: u64, slot: Option<u64>) -> What {
+    What::Evicted {
+        pid,
+        va: VirtAddr::new(va),
+        frame: PhysAddr::new(frame),
+        dirty: slot.is_some(),
+        slot: slot.map(Word),
+    }
 }

@@ -117,6 +117,12 @@ pub enum Field {
     PteAddress,
     /// The flag letters.
     Flags,
+    /// The instruction that faulted.
+    Instruction,
+    /// The process.
+    Process,
+    /// The area that the address falls into.
+    Area,
 }
 
 /// What a field of the fault card holds.
@@ -167,6 +173,21 @@ pub const fn field(field: Field) -> Explained {
             "flags",
             "D dirty, A accessed, G global, U user, X execute, W write, R read, V valid; a dash is a clear bit.",
             "Privileged spec, Sv39 page table entry",
+        ),
+        Field::Instruction => (
+            "instruction",
+            "The instruction at sepc: it has changed nothing, and is executed again if the kernel repairs the fault.",
+            "Privileged spec, Supervisor Exception Program Counter (sepc)",
+        ),
+        Field::Process => (
+            "process",
+            "Whose page tables were in force. The hardware knows no processes, only the root table that satp names.",
+            "Privileged spec, Supervisor Address Translation and Protection (satp) Register",
+        ),
+        Field::Area => (
+            "falls into",
+            "The part of the address space that the kernel has set aside there; it decides what the fault means.",
+            "The kernel's own book-keeping: the specification knows only page-table entries",
         ),
     };
     Explained { short, sentence, source }

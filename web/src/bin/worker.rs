@@ -153,9 +153,14 @@ impl Worker {
     }
 
     async fn fetch_all(&self, load: &Load) -> Result<Fetched, String> {
-        let file = format!("scenarios/{}", load.scenario);
-        let (scenario, manifest) = (self.request(&file), self.request(MANIFEST));
-        let scenario = Fetched::scenario(&file, &body(&file, scenario).await?)?;
+        let manifest = self.request(MANIFEST);
+        let scenario = match &load.text {
+            Some(text) => Fetched::scenario(&load.scenario, text.as_bytes())?,
+            None => {
+                let file = format!("scenarios/{}", load.scenario);
+                Fetched::scenario(&file, &body(&file, self.request(&file)).await?)?
+            }
+        };
         let manifest = Manifest::read(&body(MANIFEST, manifest).await?)?;
         self.fetching(1);
         let kernel = self.image(&manifest, &scenario.images.kernel);

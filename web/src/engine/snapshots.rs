@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use faultline_abi::satp::Root;
 use faultline_abi::trace::ProcessOp;
-use faultline_abi::{PAGE_SIZE, PhysAddr};
+use faultline_abi::{PAGE_SIZE, PhysAddr, VirtAddr};
 use faultline_machine::event::{Event, What};
 use faultline_machine::hart::{Hart, Privilege};
 use faultline_machine::inspect::{address_spaces, instruction, memory, page_table, registers};
@@ -13,7 +13,7 @@ use faultline_machine::machine::Machine;
 use faultline_machine::ram::Ram;
 use faultline_machine::session::Session;
 
-use crate::snapshot::{Instruction, Mapped, Snapshot};
+use crate::snapshot::{Instruction, Mapped, Snapshot, Tlb};
 
 /// Bytes of console output that are sent; what came before is cut off.
 const CONSOLE_BYTES: usize = 16 << 10;
@@ -24,12 +24,19 @@ pub(super) struct Camera {
     watched: Option<PhysAddr>,
     /// The instruction behind each page fault, by the number of the trap event.
     faulting: BTreeMap<usize, Option<Instruction>>,
+    /// The modelled TLB at the present, where it is known.
+    pub(super) tlb: Option<Tlb>,
 }
 
 impl Camera {
     /// Shows the page tables of this root from now on; `None` follows the program that runs.
     pub(super) fn watch(&mut self, root: Option<PhysAddr>) {
         self.watched = root;
+    }
+
+    /// The run goes on differently after this many events.
+    pub(super) fn forget_after(&mut self, events: usize) {
+        self.faulting.retain(|&trap, _| trap < events);
     }
 
     /// The machine where the session stands.
@@ -46,14 +53,18 @@ impl Camera {
             step: position.step,
             running: false,
             ended: None,
+            waits: false,
             registers: registers(hart),
             next: instruction(machine.ram(), hart.satp(), hart.pc()),
+            code: around(machine.ram(), hart),
             symbol: symbol(session.symbols(), hart),
             faulting,
             console: console(session.console()),
+            watched: self.watched,
             mapped: mapped(machine.ram(), past, &roots),
             table: root.map(|root| page_table(machine.ram(), known(&roots, root))),
             roots: roots.into_iter().map(|root| root.frame.base()).collect(),
+            tlb: self.tlb.clone(),
         }
     }
 
@@ -73,6 +84,24 @@ impl Camera {
         self.faulting.insert(trap, found.clone());
         found
     }
+}
+
+/// The instructions around the one that comes next. Those before it are found from the farthest place
+/// from where decoding leads to it; a shorter one may be no instruction at all.
+fn around(ram: &Ram, hart: &Hart) -> Vec<Instruction> {
+    let at = |va| instruction(ram, hart.satp(), va);
+    let follow = |from: VirtAddr, count: usize| {
+        let next = |last: &Instruction| at(last.va.wrapping_add(last.length.into()));
+        core::iter::successors(at(from), next).take(count).collect::<Vec<_>>()
+    };
+    let pc = hart.pc();
+    let leads_here = |back: &u64| -> Option<Vec<Instruction>> {
+        let before = follow(VirtAddr::new(pc.get().checked_sub(*back)?), 8);
+        let reaches = before.iter().position(|each| each.va == pc)?;
+        Some(before[..reaches].to_vec())
+    };
+    let before = [16, 14, 12, 10, 8, 6, 4, 2].iter().find_map(leads_here).unwrap_or_default();
+    before.into_iter().chain(follow(pc, 9)).collect()
 }
 
 /// The root of the program that runs, or ran last: that of the last trap from U-mode.

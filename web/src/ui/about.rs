@@ -11,7 +11,7 @@ use super::timeline::grouped;
 #[component]
 pub(super) fn About(PaneProps { desk }: &PaneProps) -> Html {
     html! {
-        <Pane id="about" title="About this run">
+        <Pane id="about">
             { summary(desk) }
             <details>
                 <summary>{ "Images and digests" }</summary>

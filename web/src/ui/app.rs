@@ -5,26 +5,33 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 use super::about::About;
+use super::autosave::Autosave;
 use super::console::Console;
 use super::desk::Desk;
 use super::events::Events;
+use super::eviction::Eviction;
 use super::fault_card::FaultCard;
+use super::files::use_dropped_files;
 use super::frames::Frames;
 use super::header::Header;
 use super::help::{self, Help};
-use super::keys::{Wish, use_keys};
+use super::keys::use_keys;
 use super::link::WorkerLink;
 use super::notice::Notices;
-use super::now::Now;
+use super::plots::Plots;
+use super::policies::PoliciesPane;
 use super::processes::Processes;
+use super::share::use_address;
+use super::shell::{Shell, use_new_shell};
+use super::source::SourcePane;
 use super::space::AddressSpace;
 use super::timeline::Timeline;
+use super::tlb::TlbPane;
+use super::tour::Tour;
 use super::transport::Transport;
 use super::tree::PageTable;
-use crate::catalogue;
-use crate::linked::linked;
+use super::wiring::{desk, restart, use_flow_control, wishes};
 use crate::model::{Action, Model};
-use crate::protocol::{Command, Load, Pace, Target};
 
 /// The model as Yew's reducer.
 #[derive(Clone)]
@@ -47,17 +54,19 @@ pub fn App() -> Html {
         let dispatcher = store.dispatcher();
         use_callback((), move |action: Action, ()| dispatcher.dispatch(action))
     };
-    let desk = desk(&store, &link, &report);
-    use_first_load(&desk);
+    let desk = desk(store.0.clone(), &link, &report);
+    let shell = use_new_shell();
+    use_address(&desk, &shell);
+    use_flow_control(&desk);
+    use_dropped_files(&desk);
     let characters = use_state_eq(help::remembered);
-    use_keys(wishes(&desk), *characters);
+    use_keys(wishes(&desk, &shell), *characters);
     let choose = {
         let characters = characters.clone();
         Callback::from(move |chosen| characters.set(chosen))
     };
-    let restart = restart(&desk, &link, &report);
     html! {
-        <>
+        <ContextProvider<Shell> context={shell.clone()}>
             <a class="skip" href="#fault-card">{ "Skip to the page fault" }</a>
             <div class="top">
                 <Header desk={desk.clone()} />
@@ -67,86 +76,40 @@ pub fn App() -> Html {
                 </div>
             </div>
             <p class="visually-hidden" aria-live="polite" id="live">{ desk.model.sentence() }</p>
-            <div class="notices"><Notices desk={desk.clone()} {restart} dismiss={report.reform(|()| Action::Dismiss)} /></div>
-            { panes(&desk) }
+            <div class="notices"><Autosave desk={desk.clone()} /><Notices desk={desk.clone()} restart={restart(&desk)} dismiss={report.reform(|()| Action::Dismiss)} /></div>
+            { panes(&desk, &shell) }
             <footer>
                 <Help characters={*characters} {choose} />
                 <p>{ "Every number on this page comes from a RISC-V machine that executed a real kernel, here in your browser." }</p>
             </footer>
-        </>
+        </ContextProvider<Shell>>
     }
 }
 
-fn panes(desk: &Desk) -> Html {
+fn panes(desk: &Desk, shell: &Shell) -> Html {
+    let maximised = shell.arrangement.maximised().map(|_| "maximised");
     html! {
-        <main id="panes">
+        <main id="panes" class={classes!(maximised)}>
             <div class="column story">
-                <Now desk={desk.clone()} />
+                <Tour desk={desk.clone()} />
                 <FaultCard desk={desk.clone()} />
+                <SourcePane desk={desk.clone()} />
                 <Events desk={desk.clone()} />
             </div>
             <div class="column">
                 <AddressSpace desk={desk.clone()} />
                 <PageTable desk={desk.clone()} />
                 <Frames desk={desk.clone()} />
+                <Eviction desk={desk.clone()} />
             </div>
             <div class="column">
                 <Console desk={desk.clone()} />
                 <Processes desk={desk.clone()} />
+                <TlbPane desk={desk.clone()} />
+                <Plots desk={desk.clone()} />
+                <PoliciesPane desk={desk.clone()} />
                 <About desk={desk.clone()} />
             </div>
         </main>
     }
-}
-
-fn desk(store: &UseReducerHandle<Store>, link: &Rc<WorkerLink>, report: &Callback<Action>) -> Desk {
-    let model = store.0.clone();
-    let linked = Rc::new(linked(model.selection, model.table()));
-    let (link, asked) = (link.clone(), report.clone());
-    let send = Callback::from(move |command: Command| match command {
-        // A new machine gets a new worker: whatever the old one was doing ends at once.
-        Command::Load(load) => {
-            asked.emit(Action::Asked(load.clone()));
-            link.start(Command::Load(load), asked.clone());
-        }
-        other => link.send(other),
-    });
-    Desk { model, linked, send, select: report.reform(Action::Select) }
-}
-
-#[hook]
-fn use_first_load(desk: &Desk) {
-    let send = desk.send.clone();
-    use_effect_with((), move |()| {
-        send.emit(Command::Load(Load { scenario: catalogue::FIRST.into(), ..Load::default() }));
-    });
-}
-
-fn wishes(desk: &Desk) -> Callback<Wish> {
-    let desk = desk.clone();
-    Callback::from(move |wish: Wish| {
-        let model = &desk.model;
-        let command = match wish {
-            Wish::RunOrPause if model.is_running() => Some(Command::Pause),
-            Wish::RunOrPause => Some(Command::Run(Pace::EventsPerSecond(4))),
-            Wish::Answer => {
-                model.card.as_ref().and_then(|card| card.end).map(|end| Command::Seek(Target::Event(end)))
-            }
-            other => other.command(),
-        };
-        if let Some(command) = command.filter(|_| model.is_ready()) {
-            desk.send.emit(command);
-        }
-    })
-}
-
-/// Starts the scenario again, at the position that was shown last.
-fn restart(desk: &Desk, link: &Rc<WorkerLink>, report: &Callback<Action>) -> Callback<()> {
-    let (desk, link, report) = (desk.clone(), link.clone(), report.clone());
-    Callback::from(move |()| {
-        let at = desk.model.snapshot.as_ref().map(|snapshot| snapshot.step);
-        let load = Load { at, ..desk.model.request.clone() };
-        report.emit(Action::Asked(load.clone()));
-        link.start(Command::Load(load), report.clone());
-    })
 }

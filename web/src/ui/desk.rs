@@ -5,8 +5,8 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 use crate::linked::{Linked, Selection};
-use crate::model::Model;
-use crate::protocol::Command;
+use crate::model::{Action, Model};
+use crate::protocol::{Command, Target};
 
 /// The model, and the two things a pane can do.
 #[derive(Clone)]
@@ -17,8 +17,8 @@ pub(super) struct Desk {
     pub linked: Rc<Linked>,
     /// Asks the worker for something.
     pub send: Callback<Command>,
-    /// Selects something in all panes.
-    pub select: Callback<Selection>,
+    /// Changes what the page itself knows.
+    pub act: Callback<Action>,
 }
 
 impl PartialEq for Desk {
@@ -47,9 +47,19 @@ impl Desk {
         Callback::from(move |_| send.emit(command.clone()))
     }
 
+    /// A callback that goes to just after this event.
+    pub(super) fn to_event<E>(&self, event: usize) -> Callback<E> {
+        self.command(Command::Seek(Target::Event(event)))
+    }
+
+    /// A callback that does this to the model.
+    pub(super) fn action<E>(&self, action: Action) -> Callback<E> {
+        let act = self.act.clone();
+        Callback::from(move |_| act.emit(action.clone()))
+    }
+
     /// A callback that selects this.
     pub(super) fn selecting<E>(&self, selection: Selection) -> Callback<E> {
-        let select = self.select.clone();
-        Callback::from(move |_| select.emit(selection))
+        self.action(Action::Select(selection))
     }
 }

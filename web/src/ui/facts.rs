@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
+use faultline_machine::hart::Privilege;
 use yew::prelude::*;
 
 use super::desk::Desk;
+use super::origin::Origin;
 use super::term::explanation;
 use crate::card::{Card, Place};
 use crate::linked::Selection;
@@ -25,6 +27,11 @@ pub(super) fn Facts(Props { desk, card }: &Props) -> Html {
     let open = use_state_eq(|| None::<Field>);
     let trap = &card.trap;
     let process = card.process.as_ref().map_or_else(|| "unknown".into(), crate::state::Process::label);
+    let program = match card.mode {
+        Privilege::User => card.process.as_ref().map(|process| process.name.clone()),
+        Privilege::Supervisor => Some("kernel".into()),
+        Privilege::Machine => None,
+    };
     let fact = |which: Field, id: &'static str, value: Html| {
         html! { <div><dt>{ label(&open, which) }</dt><dd {id}>{ value }</dd></div> }
     };
@@ -34,12 +41,13 @@ pub(super) fn Facts(Props { desk, card }: &Props) -> Html {
                 { fact(Field::Scause, "scause", scause(card)) }
                 { fact(Field::Stval, "stval", stval(desk, card)) }
                 { fact(Field::Sepc, "sepc", html! { trap.sepc.to_string() }) }
-                <div><dt>{ "instruction" }</dt><dd id="instruction">{ instruction(desk) }</dd></div>
+                { fact(Field::Instruction, "instruction", instruction(desk)) }
                 { fact(Field::Mode, "mode", mode(card)) }
-                <div><dt>{ "process" }</dt><dd id="process">{ process }</dd></div>
-                <div><dt>{ "falls into" }</dt><dd id="falls-into">{ place(card) }</dd></div>
+                { fact(Field::Process, "process", html! { { process } }) }
+                { fact(Field::Area, "falls-into", place(card)) }
                 { fact(Field::Satp, "satp", root(desk, card)) }
             </dl>
+            <Origin {program} pc={trap.sepc} />
             if let Some(which) = *open {
                 { explanation(field(which)) }
             }

@@ -15,7 +15,8 @@ use crate::protocol::{Command, Target};
 #[component]
 pub(super) fn FaultCard(PaneProps { desk }: &PaneProps) -> Html {
     let model = &desk.model;
-    let title = model.card.as_ref().map_or_else(|| "No page fault yet".into(), |card| title(card));
+    let title: AttrValue =
+        model.card.as_ref().map_or_else(|| "No page fault yet".into(), |card| title(card)).into();
     html! {
         <Pane id="fault-card" {title} class="card" aside={aside(desk)}>
             if let Some(card) = &model.card {

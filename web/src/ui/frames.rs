@@ -1,24 +1,30 @@
-//! Physical frames: those in use one by one, and the story of the one that is selected.
+//! Physical frames: a grid of all of them, or a table, and the story of the one that is selected.
 
-use faultline_abi::PhysAddr;
+use std::rc::Rc;
+
 use faultline_abi::sv39::FlagLetters;
 use faultline_abi::trace::FrameKind;
+use faultline_abi::{PAGE_SIZE, PhysAddr, board};
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
-use super::pane::Pane;
+use super::frame_canvas::FrameCanvas;
+use super::frame_details::FrameDetails;
+use super::pages::PagedTable;
+use super::pane::{Pane, Views};
+use super::shell::use_showing;
 use super::timeline::grouped;
-use crate::layout::{FrameCell, FrameRun, frame_runs};
+use crate::arrangement::Showing;
+use crate::layout::{Extent, Place, places};
 use crate::linked::Selection;
-use crate::protocol::{Command, Target};
-use crate::state::Moment;
+use crate::state::Frame;
 use crate::words::{frame_kind, name};
 
-/// Frames that are drawn one by one; the rest is counted.
-const CELLS_MAX: usize = 1500;
+/// The titles of the table's columns.
+const COLUMNS: &[&str] = &["frame", "use", "owner", "references", "mapped by"];
 
 /// Kinds with the class and letter of their cells.
-const KINDS: [(FrameKind, &str, &str); 7] = [
+pub(super) const KINDS: [(FrameKind, &str, &str); 7] = [
     (FrameKind::User, "user", "u"),
     (FrameKind::PageTable, "page-table", "T"),
     (FrameKind::Trapframe, "trapframe", "f"),
@@ -31,61 +37,60 @@ const KINDS: [(FrameKind, &str, &str); 7] = [
 /// The frames, a legend of the kinds that occur, and the details.
 #[component]
 pub(super) fn Frames(PaneProps { desk }: &PaneProps) -> Html {
-    let frames = &desk.model.view.frames;
-    let used = frames.used().count();
-    let more = frames.by_address.len().saturating_sub(CELLS_MAX);
-    let runs = frame_runs(frames, CELLS_MAX);
-    html! {
-        <Pane id="frames" title="Physical frames" aside={format!("{used} in use")}>
-            if runs.is_empty() {
-                <p class="hint">{ "The kernel has not taken a frame yet." }</p>
-            } else {
-                <div class="frames">{ for runs.iter().map(|each| run(desk, each)) }</div>
-                if more > 0 {
-                    <p class="hint">{ format!("and {} more frames", grouped(more as u64)) }</p>
-                }
+    let extent = use_state_eq(|| Extent::Used);
+    let showing = use_showing("frames");
+    let used = desk.model.view.frames.used().count();
+    let body = match showing {
+        Showing::Folded => html! {},
+        _ if desk.model.view.frames.by_address.is_empty() => {
+            html! { <p class="hint">{ "The kernel has not taken a frame yet." }</p> }
+        }
+        Showing::Picture => html! {
+            <>
+                <FrameCanvas desk={desk.clone()} places={all_places(desk, *extent)} />
                 { legend(desk) }
-            }
-            { for desk.linked.frames.iter().map(|&frame| details(desk, frame)) }
+            </>
+        },
+        Showing::Table => table(desk),
+    };
+    html! {
+        <Pane id="frames" aside={extents(&extent)} sentence={sentence(desk, used)} views={Views::PictureAndTable}>
+            { body }
+            { for desk.linked.frames.iter().map(|&frame| html! { <FrameDetails desk={desk.clone()} {frame} /> }) }
         </Pane>
     }
 }
 
-fn run(desk: &Desk, run: &FrameRun) -> Html {
-    match run {
-        FrameRun::Cells(cells) => html! { <>{ for cells.iter().map(|each| cell(desk, each)) }</> },
-        FrameRun::Untouched(count) => {
-            html! { <span class="free-run">{ format!("{} untouched", grouped(*count)) }</span> }
+fn sentence(desk: &Desk, used: usize) -> String {
+    let view = &desk.model.view;
+    let shared = view.frames.used().filter(|(_, frame)| frame.refs > 1).count();
+    let hand = view.reclaim.hand.map_or_else(String::new, |hand| format!(" The clock hand is at {hand}."));
+    format!("{} frames are in use, {shared} of them shared.{hand}", grouped(used as u64))
+}
+
+/// Which frames to show.
+fn extents(extent: &UseStateHandle<Extent>) -> Html {
+    let button = |which: Extent, id: &'static str, words: &'static str| {
+        let choose = {
+            let extent = extent.clone();
+            Callback::from(move |_: MouseEvent| extent.set(which))
+        };
+        html! {
+            <button type="button" {id} aria-pressed={(**extent == which).to_string()} onclick={choose}>{ words }</button>
         }
-    }
-}
-
-fn cell(desk: &Desk, cell: &FrameCell) -> Html {
-    let (class, letter) = look(cell);
-    let selected = desk.linked.frames.contains(&cell.address);
-    let shared = (cell.refs > 1).then(|| cell.refs.to_string());
-    let label = label(desk, cell);
+    };
     html! {
-        <button type="button" key={cell.address.get().to_string()} data-frame={cell.address.to_string()}
-            class={classes!("cell", class, selected.then_some("selected"))}
-            title={label.clone()} aria-label={label}
-            onclick={desk.selecting(Selection::Frame(cell.address))}>
-            { shared.unwrap_or_else(|| letter.into()) }
-        </button>
+        <span class="segmented" role="group" aria-label="Which frames">
+            { button(Extent::Used, "frames-used", "ever used") }
+            { button(Extent::All, "frames-all", "all memory") }
+        </span>
     }
 }
 
-fn look(cell: &FrameCell) -> (&'static str, &'static str) {
-    let known = KINDS.iter().find(|(kind, ..)| *kind == cell.kind && cell.refs > 0);
-    known.map_or(("free", ""), |&(_, class, letter)| (class, letter))
-}
-
-fn label(desk: &Desk, cell: &FrameCell) -> String {
-    if cell.refs == 0 {
-        return format!("frame {}: free again", cell.address);
-    }
-    let owner = name(&desk.model.view.processes, cell.owner);
-    format!("frame {}: {} of {owner}, references {}", cell.address, frame_kind(cell.kind), cell.refs)
+fn all_places(desk: &Desk, extent: Extent) -> Rc<[Place]> {
+    let mib = desk.model.loaded.as_ref().map_or(0, |loaded| loaded.scenario.machine.memory_mib);
+    let count = usize::try_from((u64::from(mib) << 20) / PAGE_SIZE).unwrap_or(0);
+    places(&desk.model.view.frames, extent, PhysAddr::new(board::DRAM_BASE), count).into()
 }
 
 fn legend(desk: &Desk) -> Html {
@@ -96,62 +101,50 @@ fn legend(desk: &Desk) -> Html {
     html! {
         <div class="legend cells-legend">
             { for KINDS.iter().filter(|(kind, ..)| occurs(*kind)).map(entry) }
-            <span><span class="cell sample free"></span>{ "free again" }</span>
+            <span><span class="cell sample free"></span>{ "free" }</span>
+            <span><span class="cell sample user dirty">{ "2" }</span>{ "shared by two, written (D)" }</span>
+            if desk.model.view.reclaim.hand.is_some() {
+                <span><span class="cell sample handed">{ "u" }</span>{ "clock hand" }</span>
+            }
         </div>
     }
 }
 
-fn details(desk: &Desk, address: PhysAddr) -> Html {
-    let Some(frame) = desk.model.view.frames.get(address) else {
-        return html! { <div class="details">{ format!("{address}: no frame that the kernel has told of.") }</div> };
+fn table(desk: &Desk) -> Html {
+    let frames: Rc<[(PhysAddr, Frame)]> =
+        desk.model.view.frames.used().map(|(at, frame)| (at, *frame)).collect();
+    let count = frames.len();
+    let row = {
+        let desk = desk.clone();
+        Callback::from(move |n: usize| {
+            frames.get(n).map_or_else(Html::default, |&(at, frame)| row(&desk, at, frame))
+        })
     };
     html! {
-        <div class="details" id="frame-details">
-            <h3>{ "Frame " }<code>{ address.to_string() }</code></h3>
-            <p>{ mapped_by(desk, address) }</p>
-            <ol class="history">{ for frame.history.iter().map(|each| moment(desk, each)) }</ol>
-            <button type="button" class="button" onclick={desk.command(Command::Read(address))}>{ "Show its bytes" }</button>
-            { hex(desk, address) }
-        </div>
+        <PagedTable id="frames-rows" caption="Frames in use" {count} {row}
+            columns={COLUMNS} />
+    }
+}
+
+fn row(desk: &Desk, at: PhysAddr, frame: Frame) -> Html {
+    html! {
+        <tr key={at.get().to_string()} class={classes!(desk.linked.frames.contains(&at).then_some("current"))}>
+            <td><button type="button" class="link" onclick={desk.selecting(Selection::Frame(at))}>{ at.to_string() }</button></td>
+            <td>{ frame_kind(frame.kind) }</td>
+            <td>{ name(&desk.model.view.processes, frame.owner) }</td>
+            <td>{ frame.refs }</td>
+            <td>{ mappers(desk, at).join("; ") }</td>
+        </tr>
     }
 }
 
 /// Who maps the frame now, counted from the page tables.
-fn mapped_by(desk: &Desk, address: PhysAddr) -> String {
+pub(super) fn mappers(desk: &Desk, address: PhysAddr) -> Vec<String> {
     let mapped = desk.model.snapshot.iter().flat_map(|snapshot| &snapshot.mapped);
     let here = mapped.filter(|page| page.frame() == address).map(|page| {
         let owner = desk.model.view.processes.of_root(page.root);
         let owner = owner.map_or_else(|| "the kernel".into(), crate::state::Process::label);
         format!("{owner} at {} ({})", page.va, FlagLetters(page.pte))
     });
-    match here.collect::<Vec<_>>().as_slice() {
-        [] => "No process maps it now.".into(),
-        some => format!("Mapped by {}.", some.join(", ")),
-    }
-}
-
-fn moment(desk: &Desk, moment: &Moment) -> Html {
-    let who = name(&desk.model.view.processes, moment.pid);
-    html! {
-        <li>
-            <button type="button" class="link" onclick={desk.command(Command::Seek(Target::Event(moment.event)))}>
-                { format!("event {}", moment.event) }
-            </button>
-            { format!(": {} for {who}, references {}", moment.op.name(), moment.refs) }
-        </li>
-    }
-}
-
-/// The first bytes of the frame, sixteen to a line.
-fn hex(desk: &Desk, address: PhysAddr) -> Html {
-    let known = desk.model.bytes.as_ref().filter(|known| known.0 == address);
-    let Some(known) = known else { return html! {} };
-    let line = |(i, chunk): (usize, &[u8])| {
-        let digits: Vec<String> = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
-        let shown = |&byte: &u8| if byte.is_ascii_graphic() { char::from(byte) } else { '·' };
-        let text: String = chunk.iter().map(shown).collect();
-        format!("{:03x}  {}  {text}\n", i * 16, digits.join(" "))
-    };
-    let text: String = known.1.chunks(16).enumerate().map(line).collect();
-    html! { <pre class="console hex" tabindex="0" aria-label="Bytes of the frame">{ text }</pre> }
+    here.collect()
 }

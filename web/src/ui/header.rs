@@ -6,6 +6,10 @@ use faultline_abi::catalogue::{Entry, Topic};
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
+use super::files::Files;
+use super::options::Options;
+use super::pane_menu::PaneMenu;
+use super::share::{Share, name_in_address};
 use super::theme::ThemeSwitch;
 use crate::catalogue;
 use crate::protocol::{Command, Load};
@@ -21,7 +25,11 @@ pub(super) fn Header(PaneProps { desk }: &PaneProps) -> Html {
             <h1 class="brand">{ logo() }{ "Faultline" }</h1>
             { picker(desk) }
             { for SWITCHES.iter().map(|&(key, label, choices)| switch(desk, key, label, choices)) }
+            <Options desk={desk.clone()} />
             <span class="spread"></span>
+            <Files desk={desk.clone()} />
+            <Share desk={desk.clone()} />
+            <PaneMenu />
             <ThemeSwitch />
         </div>
     }
@@ -42,10 +50,15 @@ fn picker(desk: &Desk) -> Html {
     let send = desk.send.clone();
     let choose = Callback::from(move |event: Event| {
         let select: web_sys::HtmlSelectElement = event.target_unchecked_into();
-        send.emit(Command::Load(Load { scenario: select.value(), ..Load::default() }));
+        if !select.value().is_empty() {
+            name_in_address(&select.value());
+            send.emit(Command::Load(Load { scenario: select.value(), ..Load::default() }));
+        }
     });
+    let opened = desk.model.request.text.is_some();
+    let own = desk.model.loaded.as_ref().filter(|_| opened).map(|loaded| loaded.scenario.title.clone());
     let option = |Entry { file, title }: Entry| {
-        html! { <option value={file.clone()} selected={file == current}>{ title }</option> }
+        html! { <option value={file.clone()} selected={file == current && !opened}>{ title }</option> }
     };
     let group = |topic: Topic| {
         html! { <optgroup label={topic.title}>{ for topic.scenarios.into_iter().map(option) }</optgroup> }
@@ -53,7 +66,10 @@ fn picker(desk: &Desk) -> Html {
     html! {
         <label class="field">
             { "Scenario" }
-            <select id="scenario" onchange={choose}>{ for catalogue::built_in().topics.into_iter().map(group) }</select>
+            <select id="scenario" onchange={choose}>
+                { for catalogue::built_in().topics.into_iter().map(group) }
+                if let Some(own) = own { <option value="" selected=true>{ own }</option> }
+            </select>
         </label>
     }
 }
@@ -80,5 +96,5 @@ fn switch(desk: &Desk, key: &'static str, label: &'static str, choices: &'static
 fn with_option(desk: &Desk, key: &str, choice: &str) -> Command {
     let mut options: BTreeMap<String, String> = desk.model.request.options.clone();
     options.insert(key.into(), choice.into());
-    Command::Load(Load { scenario: desk.model.request.scenario.clone(), options, at: None })
+    Command::Load(Load { options, ..desk.model.as_it_stands() })
 }

@@ -8,15 +8,17 @@ use super::storage;
 const KEY: &str = "faultline-character-keys";
 
 /// The keys in the order of their reach.
-const KEYS: [(&str, &str); 9] = [
+const KEYS: [(&str, &str); 11] = [
     ("→ ←", "next, previous page fault"),
     ("⇧→ ⇧←", "next, previous event"),
     (". ,", "next, previous instruction"),
     ("A", "let the kernel answer"),
+    ("N B", "next note of the tour, back to the one before"),
     ("Space", "run, pause"),
     ("R", "back to the first page fault"),
     ("Home", "to the start"),
     ("End", "to the end"),
+    ("Esc", "give a maximised pane back its place"),
     ("Tab", "through everything that can be pressed"),
 ];
 

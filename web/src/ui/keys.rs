@@ -19,6 +19,19 @@ pub(super) enum Wish {
     RunOrPause,
     /// To the end of the kernel's answer.
     Answer,
+    /// To the next note of the tour, or back to the one before.
+    Note(Way),
+    /// Gives the pane that fills the page back its place.
+    Restore,
+}
+
+/// Forwards or backwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Forwards.
+    On,
+    /// Backwards.
+    Back,
 }
 
 impl Wish {
@@ -37,6 +50,9 @@ impl Wish {
             ("r" | "R", _) => Self::Seek(Target::FirstFault),
             ("a" | "A", _) => Self::Answer,
             (" ", _) => Self::RunOrPause,
+            ("n" | "N", _) => Self::Note(Way::On),
+            ("b" | "B", _) => Self::Note(Way::Back),
+            ("Escape", _) => Self::Restore,
             _ => return None,
         })
     }
@@ -48,7 +64,7 @@ impl Wish {
             Self::Step(until) => Some(Command::Step(until)),
             Self::Back(until) => Some(Command::Back(until)),
             Self::Seek(target) => Some(Command::Seek(target)),
-            Self::RunOrPause | Self::Answer => None,
+            Self::RunOrPause | Self::Answer | Self::Note(_) | Self::Restore => None,
         }
     }
 }
@@ -108,6 +124,8 @@ fn belongs_to(tag: &str, wish: Wish) -> bool {
     match tag {
         "INPUT" | "SELECT" | "TEXTAREA" => true,
         "BUTTON" | "SUMMARY" => wish == Wish::RunOrPause,
+        // A scrolling text moves with the keys of the page.
+        "PRE" => matches!(wish, Wish::Seek(Target::Start | Target::End)),
         _ => false,
     }
 }

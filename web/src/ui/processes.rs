@@ -13,7 +13,7 @@ use crate::state::{Life, Process};
 pub(super) fn Processes(PaneProps { desk }: &PaneProps) -> Html {
     let processes = &desk.model.view.processes;
     html! {
-        <Pane id="processes" title="Processes and registers">
+        <Pane id="processes">
             if processes.by_pid.is_empty() {
                 <p class="hint">{ "The kernel has not created a process yet." }</p>
             } else {

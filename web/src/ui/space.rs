@@ -19,7 +19,7 @@ pub(super) fn AddressSpace(PaneProps { desk }: &PaneProps) -> Html {
     let process = desk.model.watched_process();
     let aside = process.map_or_else(String::new, Process::label);
     html! {
-        <Pane id="address-space" title="Address space" {aside}>
+        <Pane id="address-space" {aside}>
             if let Some(process) = process {
                 if process.areas.is_empty() {
                     <p class="hint">{ format!("{} has no memory: it is not loaded yet, or it is gone.", process.label()) }</p>

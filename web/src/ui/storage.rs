@@ -12,6 +12,13 @@ pub(super) fn set(key: &str, value: &str) {
     }
 }
 
+/// Forgets a value.
+pub(super) fn remove(key: &str) {
+    if let Some(storage) = storage() {
+        let _ = storage.remove_item(key);
+    }
+}
+
 fn storage() -> Option<web_sys::Storage> {
     web_sys::window()?.local_storage().ok().flatten()
 }

@@ -4,23 +4,31 @@ use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
 use super::step_button::StepButton;
-use crate::layout::{Shape, Tick, ticks};
+use crate::layout::{Shape, Tick, part, ticks};
 use crate::protocol::{Command, Target};
 
 /// What the marks mean; only those that occur are explained.
-const LEGEND: [(Shape, &str); 4] = [
+const LEGEND: [(Shape, &str); 7] = [
     (Shape::Circle, "page given as promised"),
-    (Shape::Diamond, "other page fault"),
-    (Shape::Cross, "process killed"),
+    (Shape::Diamond, "copy on write"),
+    (Shape::Square, "page of a file"),
+    (Shape::Triangle, "back from swap"),
+    (Shape::Cross, "refused, process killed"),
     (Shape::Ring, "found missing by the kernel itself, no trap"),
+    (Shape::Bar, "other page fault"),
 ];
+
+/// Steps of the zoom.
+const ZOOM_MAX: u32 = 4;
 
 /// The marks, the slider, the position and the legend.
 #[component]
 pub(super) fn Timeline(PaneProps { desk }: &PaneProps) -> Html {
     let model = &desk.model;
     let (at, of) = (model.events_so_far(), model.history.events.len());
-    let marks = ticks(&model.history);
+    let zoom = use_state_eq(|| 0_u32);
+    let shown = part(at, of, *zoom);
+    let marks = ticks(&model.history, &shown);
     let current = model.current_episode().map(|(ordinal, _)| ordinal);
     html! {
         <div class="timeline">
@@ -32,8 +40,8 @@ pub(super) fn Timeline(PaneProps { desk }: &PaneProps) -> Html {
             <input
                 type="range"
                 id="scrubber"
-                min="0"
-                max={of.to_string()}
+                min={shown.start.to_string()}
+                max={shown.end.to_string()}
                 value={at.to_string()}
                 aria-label="Position in the run, in events"
                 aria-valuetext={format!("event {at} of {of}")}
@@ -44,9 +52,30 @@ pub(super) fn Timeline(PaneProps { desk }: &PaneProps) -> Html {
                 command={Command::Seek(Target::End)} disabled={!model.is_ready() || model.place().at_end} />
             <div class="legend">
                 { for LEGEND.iter().filter(|(shape, _)| marks.iter().any(|tick| tick.shape == *shape)).map(|&(shape, words)| legend(shape, words)) }
+                { zooming(&zoom) }
                 <span class="position" id="position">{ position(desk) }</span>
             </div>
         </div>
+    }
+}
+
+/// Buttons that magnify the line around the present.
+fn zooming(zoom: &UseStateHandle<u32>) -> Html {
+    let button = |to: u32, id: &'static str, label: &'static str, sign: &'static str| {
+        let set = {
+            let zoom = zoom.clone();
+            Callback::from(move |_: MouseEvent| zoom.set(to))
+        };
+        html! {
+            <button type="button" class="tool" {id} title={label} aria-label={label} disabled={to == **zoom} onclick={set}>{ sign }</button>
+        }
+    };
+    html! {
+        <span class="zoom" role="group" aria-label="Zoom of the timeline">
+            { button(zoom.saturating_sub(1), "zoom-out", "Show more of the run", "−") }
+            { button((**zoom + 1).min(ZOOM_MAX), "zoom-in", "Magnify the run around the present", "+") }
+            if **zoom > 0 { <span>{ format!("×{}", 4_u32.pow(**zoom)) }</span> }
+        </span>
     }
 }
 
@@ -90,8 +119,11 @@ const fn class(shape: Shape) -> &'static str {
     match shape {
         Shape::Circle => "good",
         Shape::Diamond => "lazy",
+        Shape::Square => "file",
+        Shape::Triangle => "swap",
         Shape::Cross => "bad",
         Shape::Ring => "ring",
+        Shape::Bar => "other",
     }
 }
 
@@ -99,7 +131,10 @@ const fn outline(shape: Shape) -> &'static str {
     match shape {
         Shape::Ring | Shape::Circle => "M-7 0A7 7 0 1 0 7 0A7 7 0 1 0 -7 0Z",
         Shape::Diamond => "M0 -9L9 0L0 9L-9 0Z",
+        Shape::Square => "M-6.5 -6.5H6.5V6.5H-6.5Z",
+        Shape::Triangle => "M0 -8L8 7H-8Z",
         Shape::Cross => "M-8 -4L-4 -8L0 -4L4 -8L8 -4L4 0L8 4L4 8L0 4L-4 8L-8 4L-4 0Z",
+        Shape::Bar => "M-2.5 -9H2.5V9H-2.5Z",
     }
 }
 

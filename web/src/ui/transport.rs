@@ -3,14 +3,16 @@
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
+use super::run_until::RunUntil;
 use super::step_button::StepButton;
 use crate::protocol::{Command, Pace, Target, Until};
 
 /// The speeds that can be chosen, with their names.
-const PACES: [(&str, Pace); 4] = [
+const PACES: [(&str, Pace); 5] = [
     ("1 event/s", Pace::EventsPerSecond(1)),
     ("4 events/s", Pace::EventsPerSecond(4)),
     ("20 events/s", Pace::EventsPerSecond(20)),
+    ("60 events/s", Pace::EventsPerSecond(60)),
     ("full speed", Pace::Full),
 ];
 
@@ -33,6 +35,7 @@ pub(super) fn Transport(PaneProps { desk }: &PaneProps) -> Html {
             <StepButton {desk} id="next-instruction" label="+ instr" spoken="Next instruction" key_hint="." command={Command::Step(Until::Instruction)} disabled={forth} />
             { run_button(desk, PACES[*pace].1, forth) }
             { speed(&pace) }
+            <RunUntil desk={desk.clone()} />
             <StepButton {desk} id="reset" class="apart" label="Reset" spoken="Back to the first page fault" key_hint="R" command={Command::Seek(Target::FirstFault)} disabled={idle} />
         </div>
     }

@@ -11,7 +11,7 @@ use super::pane::Pane;
 use super::walk::{entry_link, frame_link};
 use crate::layout::{Marks, TreeRow, tree_rows};
 use crate::linked::Selection;
-use crate::protocol::Command;
+use crate::protocol::{Command, Watch};
 use crate::snapshot::Table;
 
 /// The tree, and the choice of the root.
@@ -25,7 +25,7 @@ pub(super) fn PageTable(PaneProps { desk }: &PaneProps) -> Html {
         }
     };
     html! {
-        <Pane id="page-table" title="Page table" aside={html! { <Roots desk={desk.clone()} /> }}>{ body }</Pane>
+        <Pane id="page-table" aside={html! { <Roots desk={desk.clone()} /> }}>{ body }</Pane>
     }
 }
 
@@ -113,19 +113,18 @@ fn status(row: &TreeRow) -> Html {
 /// Which root to show: that of the program that runs, or one that `satp` has held.
 #[component]
 fn Roots(PaneProps { desk }: &PaneProps) -> Html {
-    let chosen = use_state_eq(|| None::<PhysAddr>);
     let Some(snapshot) = &desk.model.snapshot else { return html! {} };
+    let chosen = snapshot.watched;
     let choose = {
-        let (chosen, known, send) = (chosen.clone(), snapshot.roots.clone(), desk.send.clone());
+        let (known, send) = (snapshot.roots.clone(), desk.send.clone());
         Callback::from(move |event: Event| {
             let index = event.target_unchecked_into::<web_sys::HtmlSelectElement>().selected_index();
             let root = usize::try_from(index).ok().and_then(|i| known.get(i.checked_sub(1)?).copied());
-            chosen.set(root);
-            send.emit(Command::Watch(root));
+            send.emit(Command::Watch(Watch::Root(root)));
         })
     };
     let option =
-        |root: &PhysAddr| html! { <option selected={*chosen == Some(*root)}>{ owner(desk, *root) }</option> };
+        |root: &PhysAddr| html! { <option selected={chosen == Some(*root)}>{ owner(desk, *root) }</option> };
     html! {
         <label class="field">
             <span class="visually-hidden">{ "Which page tables" }</span>

@@ -24,7 +24,7 @@ pub(super) fn Walk(Props { desk, card }: &Props) -> Html {
         <section class="walk-section" id="walk" aria-label="The page-table walk">
             <h3>{ "The hardware walks the page table" }</h3>
             { split_address(va) }
-            <ol class="walk">
+            <ol class="walk" key={card.event}>
                 { for card.walk().iter().enumerate().map(|(i, step)| level(desk, card, i, step)) }
             </ol>
             { no_walk(card) }
@@ -37,18 +37,18 @@ fn split_address(va: VirtAddr) -> Html {
     let [vpn2, vpn1, vpn0] = &parts.vpn;
     html! {
         <div class="split" role="group" aria-label={format!("Address {va}, split")}>
-            { part(&parts.sign, "sign") }
-            { part(vpn2, "l2") }
-            { part(vpn1, "l1") }
-            { part(vpn0, "l0") }
-            { part(&parts.offset, "off") }
+            { part(&parts.sign, "sign", Field::Vpn) }
+            { part(vpn2, "l2", Field::Vpn) }
+            { part(vpn1, "l1", Field::Vpn) }
+            { part(vpn0, "l0", Field::Vpn) }
+            { part(&parts.offset, "off", Field::Offset) }
         </div>
     }
 }
 
-fn part(part: &SplitField, class: &'static str) -> Html {
+fn part(part: &SplitField, class: &'static str, which: Field) -> Html {
     html! {
-        <div {class} title={format!("bits {}", part.range)}>
+        <div {class} title={format!("bits {}. {}", part.range, field(which).sentence)}>
             <span class="label">{ part.label }</span>
             <span class="value">{ part.value.clone() }</span>
             <span class="bits">{ part.bits.clone() }</span>

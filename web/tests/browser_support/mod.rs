@@ -73,6 +73,7 @@ impl Page {
     pub(crate) async fn open(&self) {
         self.load().await;
         self.until("the first page fault", "!!document.querySelector('#check')").await;
+        self.until("its line of source", "!!document.querySelector('#source-line')").await;
     }
 
     /// Loads the page.
@@ -136,6 +137,15 @@ impl Page {
         self.moved(self.browser.key(key)).await;
     }
 
+    /// Chooses a scenario by its file's name.
+    pub(crate) async fn choose_scenario(&self, file: &str) {
+        self.eval(&format!(
+            "(s => {{ s.value = {}; s.dispatchEvent(new Event('change', {{bubbles: true}})) }})(document.querySelector('#scenario'))",
+            json!(file)
+        ))
+        .await;
+    }
+
     /// Chooses an option of a list.
     pub(crate) async fn choose(&self, id: &str, option: usize) {
         let list = self.browser.client.find(Locator::Id(id)).await.unwrap_or_else(|_| panic!("no #{id}"));
@@ -151,7 +161,7 @@ impl Page {
             return `<${node.tagName} ${attributes.join(' ')}>${[...node.childNodes].map(form).join('')}`;
         })(document.getElementById(id))";
         let ids =
-            ["now", "fault-card", "address-space", "page-table", "frames", "console", "processes", "events"];
+            ["tour", "fault-card", "address-space", "page-table", "frames", "console", "processes", "events"];
         self.eval(&format!("{}.map(id => {FORM})", json!(ids))).await
     }
 }

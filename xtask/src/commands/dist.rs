@@ -15,7 +15,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let dist = web::build_keeping(options.keep.as_deref())?;
+    let dist = web::build_keeping(web::Profile::Published, options.keep.as_deref())?;
     let sizes = ui::step("Weighing the page", || sizes::of(&dist))?;
     print!("{}", sizes.table());
     ui::note(&format!(

@@ -8,7 +8,11 @@ use std::{
 use anyhow::{Result, ensure};
 use clap::Args;
 
-use crate::{process, server, ui, web, workspace};
+use crate::{
+    process, server, ui,
+    web::{self, Profile},
+    workspace,
+};
 
 const PORT: u16 = 8080;
 /// How many ports above [`PORT`] are tried.
@@ -22,6 +26,9 @@ pub(crate) struct Options {
     /// Open the page in the browser
     #[arg(long)]
     open: bool,
+    /// Compile the page again in seconds, larger and slower than it is published
+    #[arg(long)]
+    dev: bool,
     /// Serve what was built last
     #[arg(long)]
     no_build: bool,
@@ -29,7 +36,8 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let start = Instant::now();
-    let dist = if options.no_build { workspace::dist() } else { web::build()? };
+    let profile = if options.dev { Profile::Quick } else { Profile::Published };
+    let dist = if options.no_build { workspace::dist() } else { web::build(profile)? };
     ensure!(
         dist.join("index.html").exists(),
         "nothing is built yet; run `cargo xtask serve` without --no-build"

@@ -56,7 +56,7 @@ fn miscounted(at: PhysAddr, frame: &Frame, count: &BTreeMap<PhysAddr, u32>) -> O
 }
 
 fn last_event(frame: Option<&Frame>) -> Option<usize> {
-    frame?.history.last().map(|moment| moment.event)
+    frame.map(|frame| frame.last)
 }
 
 #[cfg(test)]

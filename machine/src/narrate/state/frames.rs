@@ -5,21 +5,8 @@ use std::collections::BTreeMap;
 use faultline_abi::PhysAddr;
 use faultline_abi::trace::{FrameKind, FrameOp};
 
-/// What happened to a frame, and at which event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// The event's number.
-    pub event: usize,
-    /// What happened.
-    pub op: FrameOp,
-    /// For whom.
-    pub pid: u32,
-    /// The reference count after it.
-    pub refs: u32,
-}
-
 /// A frame that was in use at some time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// What it is used for, or was used for last.
     pub kind: FrameKind,
@@ -27,11 +14,12 @@ pub struct Frame {
     pub owner: u32,
     /// Its reference count; 0 once it is free again.
     pub refs: u32,
-    /// Its story, oldest first.
-    pub history: Vec<Moment>,
+    /// Number of the last event about it.
+    pub last: usize,
 }
 
-/// Frames by physical address.
+/// Frames by physical address. What became of one in the course of the run tells
+/// [`crate::story`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frames {
     /// Every frame that was ever in use.
@@ -61,18 +49,17 @@ impl Frames {
     }
 
     pub(super) fn apply(&mut self, event: usize, news: FrameNews) {
-        let moment = Moment { event, op: news.op, pid: news.owner, refs: news.refs };
-        let frame = self.by_address.entry(news.frame).or_insert_with(|| Frame {
+        let frame = self.by_address.entry(news.frame).or_insert(Frame {
             kind: news.kind,
             owner: news.owner,
             refs: 0,
-            history: Vec::new(),
+            last: event,
         });
         frame.refs = if news.op == FrameOp::Freed { 0 } else { news.refs };
         if news.op == FrameOp::Allocated {
             frame.owner = news.owner;
         }
         frame.kind = news.kind;
-        frame.history.push(moment);
+        frame.last = event;
     }
 }

@@ -4,11 +4,14 @@ use super::View;
 use crate::event::{Event, What};
 use crate::narrate::episode::{Episode, episodes};
 
-/// Events between two kept views.
+/// Events between two kept views, at first.
 const STRIDE: usize = 256;
+/// When there are this many kept views, every second is dropped and the distance doubles: each holds
+/// every frame.
+const KEPT_MAX: usize = 128;
 
-/// The known run: events, the page faults in it, and a view every [`STRIDE`] events.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The known run: events, the page faults in it, and a view every so many events.
+#[derive(Clone, Debug, PartialEq)]
 pub struct History {
     /// Every known event, in order.
     pub events: Vec<Event>,
@@ -17,7 +20,15 @@ pub struct History {
     /// Events by which the kernel reports a page it found missing itself, without a trap: in a system
     /// call, on the program's behalf.
     pub found: Vec<usize>,
+    /// Views after `stride`, `2 * stride`, … events.
     kept: Vec<View>,
+    stride: usize,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { events: Vec::new(), episodes: Vec::new(), found: Vec::new(), kept: Vec::new(), stride: STRIDE }
+    }
 }
 
 impl History {
@@ -26,28 +37,38 @@ impl History {
         let from = from.min(self.events.len());
         self.events.truncate(from);
         self.events.extend(events);
-        self.kept.truncate(from / STRIDE);
+        self.kept.truncate(from / self.stride);
         self.keep();
         self.episodes = episodes(&self.events);
         self.found = found(&self.events, &self.episodes);
     }
 
     fn keep(&mut self) {
-        while (self.kept.len() + 1) * STRIDE <= self.events.len() {
-            let start = self.kept.len() * STRIDE;
+        while (self.kept.len() + 1) * self.stride <= self.events.len() {
+            let start = self.kept.len() * self.stride;
             let mut view = self.kept.last().cloned().unwrap_or_default();
-            self.events[start..start + STRIDE].iter().for_each(|event| view.apply(event));
+            self.events[start..start + self.stride].iter().for_each(|event| view.apply(event));
             self.kept.push(view);
+            if self.kept.len() == KEPT_MAX {
+                self.thin();
+            }
         }
+    }
+
+    /// Keeps every second view: those whose number of events the doubled distance divides.
+    fn thin(&mut self) {
+        let kept = std::mem::take(&mut self.kept);
+        self.kept = kept.into_iter().skip(1).step_by(2).collect();
+        self.stride *= 2;
     }
 
     /// The view after the first `count` events.
     #[must_use]
     pub fn view_after(&self, count: usize) -> View {
         let count = count.min(self.events.len());
-        let kept = (count / STRIDE).min(self.kept.len());
+        let kept = (count / self.stride).min(self.kept.len());
         let mut view = kept.checked_sub(1).map(|i| self.kept[i].clone()).unwrap_or_default();
-        self.events[kept * STRIDE..count].iter().for_each(|event| view.apply(event));
+        self.events[kept * self.stride..count].iter().for_each(|event| view.apply(event));
         view
     }
 }
@@ -99,6 +120,17 @@ mod tests {
         }
         for count in (0..=1000).step_by(37).chain([255, 256, 257, 511, 512, 513, 1000, 5000]) {
             let count = count.min(1000);
+            assert_eq!(history.view_after(count), straight(&events[..count]), "after {count}");
+        }
+    }
+
+    #[test]
+    fn a_long_run_keeps_few_views_and_shows_the_same() {
+        let events = many(80_000);
+        let mut history = History::default();
+        history.learn(0, events.clone());
+        assert!(history.kept.len() < KEPT_MAX, "{}", history.kept.len());
+        for count in [1, 511, 40_000, 65_535, 79_999, 80_000] {
             assert_eq!(history.view_after(count), straight(&events[..count]), "after {count}");
         }
     }

@@ -12,7 +12,7 @@ pub(super) fn run() -> Result<Outcome> {
         Ok(browser) => browser,
         Err(missing) => return Ok(missing.into()),
     };
-    let dist = web::build()?;
+    let dist = web::build(web::Profile::Published)?;
     let faultline = machine::build()?;
     // Port 0: whichever is free, so that a page that is being served meanwhile is left alone.
     let server = server::start(&dist, [0])?;

@@ -1,0 +1,203 @@
+//! Paints cells on a canvas.
+
+use wasm_bindgen::JsCast;
+use web_sys::{CanvasRenderingContext2d, Element, HtmlCanvasElement};
+
+use super::frames::KINDS;
+use crate::layout::{Grid, Look, Mark};
+
+/// Cells from this size on carry a letter, in CSS pixels.
+const LETTERS_FROM: u32 = 12;
+
+/// What was painted last, so that only what differs is painted again.
+#[derive(Default)]
+pub(super) struct Painter {
+    looks: Vec<Look>,
+    cursor: Option<usize>,
+    frame: Option<Frame>,
+}
+
+/// What makes everything be painted again when it changes.
+#[derive(Clone, PartialEq)]
+struct Frame {
+    grid: Grid,
+    scale: f64,
+    palette: Palette,
+}
+
+/// Colours, as the style sheet has them for the theme in force.
+#[derive(Clone, PartialEq)]
+struct Palette {
+    /// For each of [`KINDS`]: ground and letter.
+    kinds: Vec<(String, String)>,
+    free: String,
+    selected: String,
+    fresh: String,
+    ground: String,
+    ink: String,
+}
+
+impl Palette {
+    fn read(canvas: &HtmlCanvasElement) -> Option<Self> {
+        let window = web_sys::window()?;
+        let samples = canvas.parent_element()?.query_selector(".palette").ok()??.children();
+        let style = |element: &Element, property: &str| {
+            let computed = window.get_computed_style(element).ok()??;
+            computed.get_property_value(property).ok()
+        };
+        let sample = |n: usize, property: &str| style(&samples.item(u32::try_from(n).ok()?)?, property);
+        let kinds = (0..KINDS.len()).map(|n| Some((sample(n, "background-color")?, sample(n, "color")?)));
+        Some(Self {
+            kinds: kinds.collect::<Option<_>>()?,
+            free: sample(KINDS.len(), "border-top-color")?,
+            selected: sample(KINDS.len() + 1, "border-top-color")?,
+            fresh: sample(KINDS.len() + 2, "border-top-color")?,
+            ground: style(canvas, "background-color")?,
+            ink: style(canvas, "color")?,
+        })
+    }
+}
+
+impl Painter {
+    /// Paints what has changed.
+    pub(super) fn paint(
+        &mut self,
+        canvas: &HtmlCanvasElement,
+        grid: Grid,
+        looks: &[Look],
+        cursor: Option<usize>,
+    ) {
+        let scale = web_sys::window().map_or(1.0, |window| window.device_pixel_ratio());
+        let Some(palette) = Palette::read(canvas) else { return };
+        let frame = Frame { grid, scale, palette };
+        let Some(context) = context(canvas) else { return };
+        let anew = self.frame.as_ref() != Some(&frame) || self.looks.len() != looks.len();
+        if anew {
+            resize(canvas, &frame);
+        }
+        let _ = context.set_transform(scale, 0.0, 0.0, scale, 0.0, 0.0);
+        let brush = Brush { context: &context, frame: &frame };
+        for (index, &look) in looks.iter().enumerate() {
+            let touched = cursor == Some(index) || self.cursor == Some(index);
+            if anew || touched || self.looks[index] != look {
+                brush.cell(index, look, cursor == Some(index));
+            }
+        }
+        self.looks.clear();
+        self.looks.extend_from_slice(looks);
+        self.cursor = cursor;
+        self.frame = Some(frame);
+    }
+}
+
+fn context(canvas: &HtmlCanvasElement) -> Option<CanvasRenderingContext2d> {
+    canvas.get_context("2d").ok()??.dyn_into().ok()
+}
+
+fn resize(canvas: &HtmlCanvasElement, frame: &Frame) {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a canvas is small")]
+    let pixels = |length: u32| (f64::from(length) * frame.scale).ceil() as u32;
+    let columns = u32::try_from(frame.grid.columns).unwrap_or(1);
+    let (width, height) = (columns * frame.grid.pitch, frame.grid.height());
+    canvas.set_width(pixels(width));
+    canvas.set_height(pixels(height));
+    // Setting properties of a style object is allowed where style attributes are not.
+    let style = canvas.style();
+    let _ = style.set_property("width", &format!("{width}px"));
+    let _ = style.set_property("height", &format!("{height}px"));
+}
+
+struct Brush<'a> {
+    context: &'a CanvasRenderingContext2d,
+    frame: &'a Frame,
+}
+
+impl Brush<'_> {
+    fn cell(&self, index: usize, look: Look, under_cursor: bool) {
+        let (x, y) = self.frame.grid.corner(index);
+        let (x, y, pitch) = (f64::from(x), f64::from(y), f64::from(self.frame.grid.pitch));
+        self.context.clear_rect(x, y, pitch, pitch);
+        let gap = if self.frame.grid.pitch < LETTERS_FROM { 1.0 } else { 2.0 };
+        let side = pitch - gap;
+        self.ground(look, x, y, side);
+        if self.frame.grid.pitch >= LETTERS_FROM {
+            self.letter(look, x, y, side);
+        }
+        self.marks(look, x, y, side);
+        if under_cursor {
+            self.outline(&self.frame.palette.ink, x, y, side, 1.5);
+        }
+    }
+
+    fn kind(&self, look: Look) -> Option<usize> {
+        let kind = look.kind()?;
+        KINDS.iter().position(|&(known, ..)| known == kind)
+    }
+
+    fn ground(&self, look: Look, x: f64, y: f64, side: f64) {
+        let palette = &self.frame.palette;
+        match self.kind(look) {
+            Some(kind) => {
+                self.context.set_fill_style_str(&palette.kinds[kind].0);
+                self.context.fill_rect(x, y, side, side);
+            }
+            None if look.shows(Mark::Gap) => {
+                self.context.set_fill_style_str(&palette.free);
+                for dot in [0.2, 0.45, 0.7] {
+                    self.context.fill_rect(x + side * dot, y + side * 0.5, 2.0, 2.0);
+                }
+            }
+            None => self.outline(&palette.free, x, y, side, 0.5),
+        }
+    }
+
+    /// The letter of its kind, or how many share it.
+    fn letter(&self, look: Look, x: f64, y: f64, side: f64) {
+        let Some(kind) = self.kind(look) else { return };
+        let text = if look.refs() > 1 { look.refs().to_string() } else { KINDS[kind].2.to_owned() };
+        self.context.set_fill_style_str(&self.frame.palette.kinds[kind].1);
+        self.context.set_font(&format!("700 {}px sans-serif", (side * 0.5).round()));
+        self.context.set_text_align("center");
+        self.context.set_text_baseline("middle");
+        let _ = self.context.fill_text(&text, x + side / 2.0, y + side / 2.0 + 0.5);
+    }
+
+    fn marks(&self, look: Look, x: f64, y: f64, side: f64) {
+        let palette = &self.frame.palette;
+        let spot = (side / 4.0).max(1.0);
+        if look.shows(Mark::Dirty) {
+            self.context.set_fill_style_str(&palette.ink);
+            self.context.fill_rect(x + side - spot, y + side - spot, spot, spot);
+        }
+        if look.shows(Mark::Accessed) && side >= f64::from(LETTERS_FROM) {
+            self.context.set_fill_style_str(&palette.ground);
+            self.context.fill_rect(x + 1.5, y + 1.5, spot, 2.0);
+        }
+        if look.shows(Mark::Fresh) {
+            self.outline(&palette.fresh, x, y, side, 2.0);
+        }
+        if look.shows(Mark::Selected) {
+            self.outline(&palette.selected, x, y, side, 2.5);
+        }
+        if look.shows(Mark::Hand) {
+            self.hand(x, y, side);
+        }
+    }
+
+    /// A triangle that points down at the cell.
+    fn hand(&self, x: f64, y: f64, side: f64) {
+        self.context.set_fill_style_str(&self.frame.palette.ink);
+        self.context.begin_path();
+        self.context.move_to(x, y);
+        self.context.line_to(x + side, y);
+        self.context.line_to(x + side / 2.0, y + side / 2.0);
+        self.context.fill();
+    }
+
+    fn outline(&self, colour: &str, x: f64, y: f64, side: f64, width: f64) {
+        let width = width.min(side / 3.0);
+        self.context.set_stroke_style_str(colour);
+        self.context.set_line_width(width);
+        self.context.stroke_rect(x + width / 2.0, y + width / 2.0, side - width, side - width);
+    }
+}

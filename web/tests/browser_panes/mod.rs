@@ -1,0 +1,252 @@
+//! Every pane and every way to a scenario, in a real browser.
+
+use faultline_web::arrangement::PANES;
+use serde_json::json;
+
+use crate::browser_support::{Bench, Page, on_the_page};
+
+impl Page {
+    /// Opens a pane that is folded.
+    async fn unfold(&self, id: &str) {
+        let closed = format!("#{id} .fold[aria-expanded=false]");
+        if self.eval(&format!("!!document.querySelector({})", json!(closed))).await == json!(true) {
+            self.click(&closed).await;
+        }
+    }
+
+    /// Boots with other kernel options.
+    async fn boot(&self, options: &[(&str, &str)]) {
+        self.click("#options summary").await;
+        for (key, value) in options {
+            self.write(&format!("#option-{key}"), value, "input").await;
+        }
+        let before = self.text("#run-summary").await;
+        self.click("#boot").await;
+        let expression = format!(
+            "document.querySelector('#run-summary')?.textContent.length > 0 && document.querySelector('#run-summary').textContent !== {}",
+            json!(before)
+        );
+        self.until("another run", &expression).await;
+        self.click("#options summary").await;
+    }
+
+    /// Puts a value into a field, as typing does.
+    async fn write(&self, css: &str, value: &str, event: &str) {
+        self.eval(&format!(
+            "(e => {{ e.value = {}; e.dispatchEvent(new Event('{event}', {{bubbles: true}})) }})(document.querySelector({}))",
+            json!(value),
+            json!(css)
+        ))
+        .await;
+    }
+
+    async fn shows(&self, css: &str, text: &str) {
+        let expression =
+            format!("document.querySelector({})?.textContent.includes({})", json!(css), json!(text));
+        self.until(&format!("{css} with “{text}”"), &expression).await;
+    }
+}
+
+#[test]
+fn every_pane_fills_the_page_and_gives_its_place_back() {
+    const VISIBLE: &str =
+        "[...document.querySelectorAll('.pane')].filter(e => e.checkVisibility()).map(e => e.id)";
+    on_the_page(async |page: Page, _| {
+        page.open().await;
+        let all = page.eval(VISIBLE).await;
+        assert_eq!(all.as_array().map(Vec::len), Some(PANES.len()));
+        for pane in PANES {
+            page.click(&format!("#{}-max", pane.id)).await;
+            page.until(
+                pane.id,
+                &format!("JSON.stringify({VISIBLE}) === {}", json!(json!([pane.id]).to_string())),
+            )
+            .await;
+            page.browser.key("Escape").await;
+            page.until("every pane", &format!("{VISIBLE}.length === {}", PANES.len())).await;
+        }
+        page.click("#events .fold").await;
+        page.click("#frames-table").await;
+        page.load().await;
+        page.until("the table again", "!!document.querySelector('#frames-rows')").await;
+        assert_eq!(page.eval("document.querySelector('#events .body')").await, json!(null));
+        page
+    });
+}
+
+#[test]
+fn frames_are_painted_and_can_be_walked_by_key() {
+    on_the_page(async |page: Page, _| {
+        page.open().await;
+        page.click("#frames-all").await;
+        page.until("a painted grid", "document.querySelector('#frame-grid').height > 300").await;
+        let painted = "(c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+            return new Set(new Uint32Array(d.buffer)).size })(document.querySelector('#frame-grid'))";
+        assert!(page.eval(painted).await.as_u64().is_some_and(|colours| colours > 5));
+        page.eval("document.querySelector('#frame-grid').focus()").await;
+        page.browser.key("ArrowRight").await;
+        page.shows("#frame-under", "frame 0x80001000").await;
+        page.click("#frames-used").await;
+        page.browser.key("Home").await;
+        page.eval("document.querySelector('#frame-grid').focus()").await;
+        page.browser.key("Home").await;
+        page.browser.key("Enter").await;
+        page.shows("#frame-details", "event ").await;
+        page.click("#show-bytes").await;
+        page.shows("#bytes", "ff0  ").await;
+        page
+    });
+}
+
+#[test]
+fn the_hand_looks_and_a_page_goes_to_swap() {
+    on_the_page(async |page: Page, _| {
+        page.open().await;
+        page.boot(&[("init", "dirty"), ("frames", "40"), ("policy", "clock")]).await;
+        page.unfold("eviction").await;
+        page.unfold("plots").await;
+        page.click("#run-until summary").await;
+        page.press("until-next").await;
+        page.shows("#until-said", "Found: event").await;
+        page.shows("#sweep", "A ").await;
+        page.shows("#went", "leaves frame").await;
+        assert!(page.eval("document.querySelectorAll('#sweep .victim').length").await.as_u64() >= Some(1));
+        page.click("#eviction-table").await;
+        page.shows("#sweep-rows", "the victim").await;
+        page.press("to-end").await;
+        page.shows("#swap-count", "pages lie in swap").await;
+        page.shows("#disk-count", "writes").await;
+        page.click("#plots-table").await;
+        page.shows("#plots-rows", "pages evicted").await;
+        page
+    });
+}
+
+#[test]
+fn a_tlb_is_modelled_and_policies_are_counted() {
+    on_the_page(async |page: Page, _| {
+        page.open().await;
+        page.unfold("tlb").await;
+        page.until("hits", "parseInt(document.querySelector('#tlb-hits')?.textContent) > 0").await;
+        let first = page.text("#tlb-hits").await;
+        page.press("next-fault").await;
+        page.until(
+            "other hits",
+            &format!("(t => t && t !== {})(document.querySelector('#tlb-hits')?.textContent)", json!(first)),
+        )
+        .await;
+        page.click("#tlb-table").await;
+        page.shows("#tlb-rows", "0x").await;
+        page.choose("tlb-shape", 0).await;
+        page.shows("#tlb", "No TLB is modelled").await;
+        page.unfold("policies").await;
+        page.click("#count-policies").await;
+        page.shows("#policies-actual", "this run").await;
+        page.until(
+            "the whole count",
+            "!document.querySelector('#policies-sentence').textContent.includes('Counting')",
+        )
+        .await;
+        page.click("#policies-table").await;
+        page.shows("#policies-rows", "OPT").await;
+        page
+    });
+}
+
+#[test]
+fn the_console_takes_a_line_for_the_shell() {
+    on_the_page(async |page: Page, _| {
+        page.open().await;
+        page.boot(&[("init", "sh")]).await;
+        page.press("to-end").await;
+        page.shows("#headline", "waits for somebody to type").await;
+        page.write("#console-input", "echo typed here", "input").await;
+        page.click("#console-send").await;
+        page.shows("#console-text", "\ntyped here").await;
+        page.until("a chance to go on", "!document.querySelector('#previous-event').disabled").await;
+        page.press("previous-event").await;
+        page
+    });
+}
+
+#[test]
+fn a_tour_is_walked_edited_and_undone() {
+    on_the_page(async |page: Page, _| {
+        page.open().await;
+        let progress = page.text("#tour-progress").await;
+        page.press("next-note").await;
+        assert_ne!(page.text("#tour-progress").await, progress);
+        page.key("b").await;
+        page.key("n").await;
+        let note = page.text("#note").await;
+        page.click("#edit-tour").await;
+        page.write("#note-text", "Look here.", "change").await;
+        page.click("#edit-tour").await;
+        page.shows("#note", "Look here.").await;
+        page.click("#edit-tour").await;
+        page.click("#undo").await;
+        page.click("#edit-tour").await;
+        page.shows("#note", &note).await;
+        page.press("next-event").await;
+        page.click("#edit-tour").await;
+        page.click("#add-note").await;
+        page.write("#note-text", "A new one.", "change").await;
+        page.click("#edit-tour").await;
+        page.shows("#note", "A new one.").await;
+        // What is not saved is offered at the next visit.
+        page.load().await;
+        page.click("#unsaved-restore").await;
+        page.shows("#note", "A new one.").await;
+        page
+    });
+}
+
+#[test]
+fn a_scenario_is_pasted_dropped_linked_and_refused_by_name() {
+    on_the_page(async |page: Page, bench: Bench| {
+        page.open().await;
+        let file = std::fs::read_to_string(scenario_file("guard-page.json")).expect("it is there");
+        let transfer = |text: &str, kind: &str| match kind {
+            "paste" => format!(
+                "(t => (t.setData('text', {}), new ClipboardEvent('paste', {{clipboardData: t, bubbles: true, cancelable: true}})))(new DataTransfer())",
+                json!(text)
+            ),
+            _ => format!(
+                "(t => (t.items.add(new File([{}], 'mine.json')), new DragEvent('drop', {{dataTransfer: t, bubbles: true, cancelable: true}})))(new DataTransfer())",
+                json!(text)
+            ),
+        };
+        page.eval(&format!("document.body.dispatchEvent({})", transfer(&file, "paste"))).await;
+        page.shows("#falls-into", "guard page").await;
+        page.eval(&format!("document.body.dispatchEvent({})", transfer("{\"faultline\": 77}", "drop"))).await;
+        page.shows("#failure", "mine.json").await;
+        page.click("#failure button").await;
+        page.press("next-event").await;
+        page.click("#share").await;
+        page.until("a link", "location.hash.startsWith('#s1.')").await;
+        let (link, position) = (page.eval("location.href").await, page.text("#position").await);
+        page.browser.client.goto("about:blank").await.expect("an empty page");
+        page.browser.client.goto(link.as_str().expect("an address")).await.expect("the page loads");
+        page.shows("#position", &position).await;
+        let _ = bench;
+        page
+    });
+}
+
+#[test]
+fn the_back_button_returns_to_the_scenario_before() {
+    on_the_page(async |page: Page, _| {
+        page.open().await;
+        page.choose_scenario("guard-page.json").await;
+        page.shows("#falls-into", "guard page").await;
+        page.eval("history.back()").await;
+        page.shows("#falls-into", "heap").await;
+        page.eval("history.forward()").await;
+        page.shows("#falls-into", "guard page").await;
+        page
+    });
+}
+
+fn scenario_file(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../static/scenarios").join(name)
+}
