@@ -3,7 +3,7 @@
 //! `cargo xtask test web` builds and serves the page, and says in the environment where everything
 //! is; without that the tests are skipped, loudly, except on a CI machine.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(dead_code, reason = "each test file uses a part of what they share")]
+#![allow(dead_code, unused_imports, reason = "each test file uses a part of what they share")]
 
 mod browser_panes;
 mod browser_support;
