@@ -10,6 +10,7 @@ mod elf;
 mod faults;
 mod guest;
 mod html;
+mod kept;
 mod lines;
 mod machine;
 mod packages;
@@ -21,6 +22,7 @@ mod server;
 mod site;
 mod sizes;
 mod soak;
+mod sweep;
 mod toolchain;
 mod ui;
 mod vmtests;
@@ -55,6 +57,8 @@ enum Command {
     Vmtests(commands::vmtests::Options),
     /// Run random programs under memory pressure, with all detectors on, for ten minutes
     Soak(commands::soak::Options),
+    /// Let every request for a frame, disk read, disk write and the power fail, one run each
+    Sweep(commands::sweep::Options),
     /// Run Trunk (installed if missing) with the environment that it needs here
     Trunk(commands::trunk::Options),
     /// Say what is found on this machine, what is missing and what to do
@@ -78,6 +82,7 @@ fn main() -> ExitCode {
         Command::Qemu(options) => commands::qemu::run(&options),
         Command::Vmtests(options) => commands::vmtests::run(&options),
         Command::Soak(options) => commands::soak::run(&options),
+        Command::Sweep(options) => commands::sweep::run(&options),
         Command::Trunk(options) => commands::trunk::run(&options),
         Command::Doctor => commands::doctor::run(),
         Command::Bless => commands::bless::run(),

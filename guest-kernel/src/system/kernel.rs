@@ -14,6 +14,7 @@ use super::{
 use crate::{
     arch::{self, Trapframe},
     exec::{ExecError, Image},
+    frame::Failing,
     memory::Memory,
     options::Options,
     pid::Pid,
@@ -284,6 +285,9 @@ impl Kernel {
         let swap = self.memory.frames().swap();
         assert!(swap.free_count() == swap.count(), "pages of no program are in swap");
         self.console.say(format_args!("all programs have ended, {after} frames free as before"));
+        if self.options.failing != Failing::Never {
+            self.console.say(format_args!("frames requested: {}", self.memory.frames().requests()));
+        }
     }
 }
 

@@ -59,11 +59,11 @@ pub fn pages_in_swap() -> u64 {
 }
 
 /// Names every process but this one, as far as a few can be asked for at once.
-pub fn others(mut name: impl FnMut(u64)) {
+pub fn others(name: impl FnMut(u64)) {
     let mut buffer = [0; 16 * ps::ENTRY];
     processes(&mut buffer);
     let pids = buffer.chunks_exact(ps::ENTRY).map(|entry| word(entry, ps::PID));
-    pids.filter(|&pid| pid != 0 && pid != getpid()).for_each(|pid| name(pid));
+    pids.filter(|&pid| pid != 0 && pid != getpid()).for_each(name);
 }
 
 fn word(entry: &[u8], number: usize) -> u64 {

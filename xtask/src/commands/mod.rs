@@ -10,6 +10,7 @@ pub(crate) mod guest;
 pub(crate) mod qemu;
 pub(crate) mod serve;
 pub(crate) mod soak;
+pub(crate) mod sweep;
 pub(crate) mod test;
 pub(crate) mod trunk;
 pub(crate) mod vmtests;

@@ -4,6 +4,7 @@ mod browser;
 mod differential;
 mod format;
 mod guest;
+mod kernel;
 mod lint;
 mod native;
 mod qemu;
@@ -30,6 +31,8 @@ enum Suite {
     Guest,
     /// Unit and integration tests on the host
     Native,
+    /// The kernel's own tests, random programs, failing disks and memory, every combination of options
+    Kernel,
     /// Page faults on QEMU against those on Faultline
     Qemu,
     /// Random programs on QEMU and on Faultline
@@ -80,6 +83,7 @@ fn run_suite(suite: Suite) -> Result<Outcome> {
         Suite::Lint => lint::run(),
         Suite::Guest => guest::run(),
         Suite::Native => native::run(),
+        Suite::Kernel => kernel::run(),
         Suite::Qemu => qemu::run(),
         Suite::Differential => differential::run(),
         Suite::Web => browser::run(),

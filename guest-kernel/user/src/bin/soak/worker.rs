@@ -143,7 +143,8 @@ impl Worker {
         }
         let code = code_of_child(child);
         let adopted = self.shared_maps().all(|map| page >= map.pages || map.adopt(page, value));
-        matches!(code, Some(0 | 128..)) && adopted && self.look_at_all()
+        // Where memory is used up, the kernel may not even be able to say how the child ended.
+        matches!(code, None | Some(0 | 128..)) && adopted && self.look_at_all()
     }
 
     /// Memory that a child's stores reach. Mappings of the file are left alone: they would change what the
@@ -301,7 +302,8 @@ impl Worker {
         let Some(child) = child else { return true };
         same && match code_of_child(child) {
             Some(0) => got == length,
-            Some(128..) => true,
+            // The write was cut short, or its writer was.
+            Some(1 | 128..) => true,
             _ => false,
         }
     }
