@@ -15,7 +15,7 @@ pub(crate) fn run(data: &[u8]) {
     let (memory_mib, code) = (u32::from(bytes.half() % 8), usize::from(bytes.half()) * 64);
     let bootargs = String::from_utf8_lossy(bytes.take(data.len())).into_owned();
     let isa = isa(Features::default());
-    let description = Description { memory, harts, bootargs: &bootargs, isa: &isa, mmu: MMU };
+    let description = Description { memory, harts, bootargs: &bootargs, initrd: None, isa: &isa, mmu: MMU };
     match device_tree::build(&description) {
         Ok(tree) => read(&tree, &description),
         Err(error) => assert!(bootargs.contains('\0'), "{error}"),

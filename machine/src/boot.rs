@@ -22,6 +22,9 @@ pub const MMU: &str = "riscv,sv48";
 /// Where the device tree may begin: as high as it goes, on such a boundary; the first that is free.
 const DEVICE_TREE_ALIGNMENTS: [u64; 2] = [2 << 20, 4096];
 
+/// Bytes between an initial file system and the end of memory: the device tree lies there.
+const ABOVE_INITRD: u64 = 4 << 20;
+
 /// The board's settings.
 #[derive(Clone, Debug)]
 pub struct MachineConfig {
@@ -31,6 +34,8 @@ pub struct MachineConfig {
     pub harts: u32,
     /// The kernel's command line.
     pub bootargs: String,
+    /// A file system for the kernel's start (`linux,initrd-start` in the device tree).
+    pub initrd: Option<Vec<u8>>,
     /// The disk in the first virtio slot.
     pub disk: Option<Vec<u8>>,
     /// Whether it can be written.
@@ -53,6 +58,7 @@ impl Default for MachineConfig {
             harts: 1,
             features: Features::default(),
             bootargs: String::new(),
+            initrd: None,
             disk: None,
             disk_access: DiskAccess::default(),
             disk_faults: DiskFaults::default(),
@@ -72,17 +78,21 @@ impl Machine {
         check(&config)?;
         let memory = u64::from(config.memory_mib) << 20;
         let images = Images::new(config.firmware.as_ref(), program, memory)?;
-        let tree = tree(&config, memory)?;
+        let initrd = images.place_initrd(memory, config.initrd.as_deref())?;
+        let tree = tree(&config, memory, initrd.as_ref())?;
         let tree_at = images.place_tree(memory, tree.len() as u64)?;
         let mut ram = Ram::new(usize::try_from(memory).map_err(|_| too_much(&config))?);
         images.load(&mut ram, tree_at, &tree)?;
+        if let Some(initrd) = &initrd {
+            ram.write(initrd.address, &initrd.bytes).map_err(|_| LoadError::NoRoomForDeviceTree)?;
+        }
         let disk = config.disk.map(|image| Disk::new(image).with_access(config.disk_access));
         let board = Board::with_faults(config.harts, disk, config.disk_faults);
         let board = board.with_transport(config.virtio);
         let mut machine =
             Self::from_parts(ram, board, BOOT_ROM.base).with_harts(config.harts, config.features);
         if let Some(tohost) = program.tohost {
-            machine.watch_tohost(tohost);
+            machine.watch_tohost(tohost, program.fromhost);
         }
         Ok(machine)
     }
@@ -115,9 +125,16 @@ pub fn isa(features: Features) -> String {
     format!("{ISA}_{marks}_svinval")
 }
 
-fn tree(config: &MachineConfig, memory: u64) -> Result<Vec<u8>, LoadError> {
+fn tree(config: &MachineConfig, memory: u64, initrd: Option<&Segment>) -> Result<Vec<u8>, LoadError> {
     let isa = &isa(config.features);
-    let description = Description { memory, harts: config.harts, bootargs: &config.bootargs, isa, mmu: MMU };
+    let description = Description {
+        memory,
+        harts: config.harts,
+        bootargs: &config.bootargs,
+        initrd: initrd.map(|segment| (segment.address.get(), segment.bytes.len() as u64)),
+        isa,
+        mmu: MMU,
+    };
     device_tree::build(&description).map_err(|error| LoadError::Setting(error.to_string()))
 }
 
@@ -144,6 +161,21 @@ impl<'a> Images<'a> {
 
     fn segments(&self) -> impl Iterator<Item = &Segment> {
         self.firmware.into_iter().chain([self.program]).flat_map(|image| &image.segments)
+    }
+
+    /// An initial file system goes high, but leaves room for the device tree above it.
+    fn place_initrd(&self, memory: u64, initrd: Option<&[u8]>) -> Result<Option<Segment>, LoadError> {
+        let Some(bytes) = initrd else { return Ok(None) };
+        let size = bytes.len() as u64;
+        let top = (DRAM_BASE + memory).checked_sub(ABOVE_INITRD).and_then(|top| top.checked_sub(size));
+        let at = top.map(|at| PhysAddr::new(at).page_down());
+        let free = |at: &PhysAddr| at.get() >= DRAM_BASE && !self.segments().any(|s| s.overlaps(*at, size));
+        let address = at.filter(free).ok_or_else(|| {
+            LoadError::Setting(format!(
+                "no room for an initrd of {size:#x} bytes (give the machine more memory)"
+            ))
+        })?;
+        Ok(Some(Segment { address, size, bytes: bytes.to_vec() }))
     }
 
     /// The highest place in memory where no segment is.

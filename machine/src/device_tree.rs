@@ -17,6 +17,8 @@ pub struct Description<'a> {
     pub harts: u32,
     /// The kernel's command line.
     pub bootargs: &'a str,
+    /// Where an initial file system lies, and its size.
+    pub initrd: Option<(u64, u64)>,
     /// `riscv,isa` of every hart.
     pub isa: &'a str,
     /// `mmu-type` of every hart.
@@ -54,7 +56,7 @@ pub fn build(board: &Description<'_>) -> Result<Vec<u8>, Error> {
     fdt.property_u32("#size-cells", 2)?;
     fdt.property_string("compatible", "riscv-virtio")?;
     fdt.property_string("model", "riscv-virtio,qemu")?;
-    chosen(&mut fdt, board.bootargs)?;
+    chosen(&mut fdt, board)?;
     memory(&mut fdt, board.memory)?;
     cpus(&mut fdt, board)?;
     soc(&mut fdt, board.harts)?;
@@ -64,9 +66,13 @@ pub fn build(board: &Description<'_>) -> Result<Vec<u8>, Error> {
     fdt.finish()
 }
 
-fn chosen(fdt: &mut FdtWriter, bootargs: &str) -> Result<(), Error> {
+fn chosen(fdt: &mut FdtWriter, board: &Description<'_>) -> Result<(), Error> {
     let node = fdt.begin_node("chosen")?;
-    fdt.property_string("bootargs", bootargs)?;
+    fdt.property_string("bootargs", board.bootargs)?;
+    if let Some((start, size)) = board.initrd {
+        fdt.property_u64("linux,initrd-start", start)?;
+        fdt.property_u64("linux,initrd-end", start.saturating_add(size))?;
+    }
     fdt.property_string("stdout-path", &format!("/soc/serial@{:x}", board::UART.base))?;
     fdt.end_node(node)
 }
@@ -231,8 +237,8 @@ mod tests {
     fn blob(harts: u32) -> Vec<u8> {
         let isa = "rv64imac_zicsr_zifencei";
         let memory = 128 << 20;
-        build(&Description { memory, harts, bootargs: "init=lazy sbrk=lazy", isa, mmu: "riscv,sv39" })
-            .unwrap()
+        let (bootargs, initrd) = ("init=lazy sbrk=lazy", Some((0x8400_0000, 0x1234)));
+        build(&Description { memory, harts, bootargs, initrd, isa, mmu: "riscv,sv39" }).unwrap()
     }
 
     #[test]
@@ -240,6 +246,10 @@ mod tests {
         let blob = blob(1);
         let tree = fdt::Fdt::new(&blob).unwrap();
         assert_eq!(tree.chosen().bootargs(), Some("init=lazy sbrk=lazy"));
+        let chosen = tree.find_node("/chosen").unwrap();
+        let initrd = ["linux,initrd-start", "linux,initrd-end"]
+            .map(|name| u64::from_be_bytes(chosen.property(name).unwrap().value.try_into().unwrap()));
+        assert_eq!(initrd, [0x8400_0000, 0x8400_1234]);
         assert_eq!(tree.chosen().stdout().unwrap().name, "serial@10000000");
         let memory = tree.memory().regions().next().unwrap();
         assert_eq!((memory.starting_address as u64, memory.size), (board::DRAM_BASE, Some(128 << 20)));

@@ -91,6 +91,8 @@ pub struct Hart {
     /// It executed WFI and nothing has woken it yet.
     pub(crate) waiting: bool,
     pub(crate) features: Features,
+    /// Instructions retired; counted only where there are several harts.
+    pub(crate) retired: u64,
 }
 
 impl Hart {
@@ -105,6 +107,7 @@ impl Hart {
             reservation: None,
             waiting: false,
             features,
+            retired: 0,
         }
     }
 

@@ -24,6 +24,7 @@ pub mod event;
 mod exec;
 pub mod float;
 pub mod hart;
+mod htif;
 pub mod insn;
 pub mod inspect;
 pub mod lines;

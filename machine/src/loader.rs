@@ -117,6 +117,10 @@ pub struct LoadedProgram {
     pub segments: Vec<Segment>,
     /// Address of `tohost`, by which programs that follow the HTIF convention end the run.
     pub tohost: Option<PhysAddr>,
+    /// Address of `fromhost`, where they are answered.
+    pub fromhost: Option<PhysAddr>,
+    /// From `begin_signature` to `end_signature`: what an architectural test has found out.
+    pub signature: Option<core::ops::Range<PhysAddr>>,
     /// Names of functions and variables.
     pub symbols: Symbols,
 }
@@ -241,11 +245,19 @@ impl LoadedProgram {
         }
         let entry = elf.ehdr.e_entry;
         let symbols = symbols(&elf);
-        let tohost = symbols.address("tohost").and_then(|at| physical(&headers, at.get()));
+        let address = |name| symbols.address(name).and_then(|at| physical(&headers, at.get()));
+        let signature = symbols.address("end_signature").and_then(|end| {
+            let start = address("begin_signature")?;
+            let length = end.get().checked_sub(symbols.address("begin_signature")?.get())?;
+            Some(start..start.checked_add(length)?)
+        });
+        let (tohost, fromhost) = (address("tohost"), address("fromhost"));
         Ok(Self {
             entry: physical(&headers, entry).ok_or(LoadError::Entry(entry))?,
             segments,
             tohost,
+            fromhost,
+            signature,
             symbols,
         })
     }
@@ -270,7 +282,14 @@ impl LoadedProgram {
             _ => return Err(LoadError::OutsideMemory { start: entry.get(), size, dram_end: u64::MAX }),
         }
         let segment = Segment { address: entry, bytes: file, size };
-        Ok(Self { entry, segments: vec![segment], tohost: None, symbols: Symbols::default() })
+        Ok(Self {
+            entry,
+            segments: vec![segment],
+            tohost: None,
+            fromhost: None,
+            signature: None,
+            symbols: Symbols::default(),
+        })
     }
 
     /// Checks that no byte belongs to both programs.

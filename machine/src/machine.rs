@@ -81,6 +81,7 @@ impl<D: Devices> Machine<D> {
             lines_due: 0,
             exit: None,
             tohost: None,
+            fromhost: None,
         };
         let hart = Hart::new(0, reset_pc & !1, Features::default());
         Self { harts: vec![hart], tlbs: vec![Tlb::new()], schedule: Schedule::new(1), system }
@@ -98,9 +99,10 @@ impl<D: Devices> Machine<D> {
         self
     }
 
-    /// The 8-byte word at which HTIF programs announce their end: an odd value written there ends
-    /// the run with code `value >> 1`.
-    pub fn watch_tohost(&mut self, tohost: PhysAddr) {
+    /// The 8-byte words at which HTIF programs announce their end (an odd value in `tohost` ends the
+    /// run with code `value >> 1`), print, and are answered.
+    pub fn watch_tohost(&mut self, tohost: PhysAddr, fromhost: Option<PhysAddr>) {
+        self.system.fromhost = fromhost;
         if let Some(frame) = self.system.ram.frame_of(tohost) {
             self.system.ram.set_flag(frame, flag::WATCH);
             self.system.tohost = Some(tohost);
@@ -192,8 +194,12 @@ impl<D: Devices> Machine<D> {
         let (now, clock) = (self.schedule.hart, &self.system.clock);
         let retired = clock.instret - before.instret;
         let over = self.schedule.spend(clock.step() - before.step()) == TurnIs::Over;
-        for (_, hart) in self.harts.iter_mut().enumerate().filter(|&(index, _)| index != now) {
-            hart.csrs.minstret.skip(retired);
+        for (index, hart) in self.harts.iter_mut().enumerate() {
+            if index == now {
+                hart.retired += retired;
+            } else {
+                hart.csrs.minstret.skip(retired);
+            }
         }
         if over {
             self.pass_turn_to((now + 1) % self.harts.len());
@@ -220,6 +226,12 @@ impl<D: Devices> Machine<D> {
     #[must_use]
     pub fn instret(&self) -> u64 {
         self.system.clock.instret
+    }
+
+    /// Instructions retired by one hart; by all if there is no other.
+    #[must_use]
+    pub fn retired_by(&self, hart: &Hart) -> u64 {
+        if self.harts.len() > 1 { hart.retired } else { self.instret() }
     }
 
     /// `mtime`.

@@ -159,6 +159,48 @@ fn a_run_of_three_harts_is_the_same_run_every_time_and_in_pieces() {
     assert_eq!(pieces.harts(), whole.machine.harts());
 }
 
+/// The command line on a program; its exit code, standard output and standard error.
+fn faultline(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_faultline")).args(arguments).output().expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn a_test_suites_program_ends_through_the_host_and_leaves_its_signature() {
+    let Some(elf) = assemble("suite", DRAM, &[]) else { return };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = |name: &str| folder.join(name).to_str().expect("a name").to_owned();
+    let (kernel, signature) = (path("suite-program.elf"), path("suite-signature.txt"));
+    std::fs::write(&kernel, elf).expect("a file");
+    for (misaligned, traps) in [("hw", 0), ("trap", 4)] {
+        let run = faultline(&["boot", &kernel, "--misaligned", misaligned, "--signature", &signature]);
+        assert_eq!(run, (Some(0), "suite\n".into(), String::new()), "--misaligned {misaligned}");
+        let words = std::fs::read_to_string(&signature).expect("a signature");
+        assert_eq!(words, format!("{traps:08x}\n600dcafe\n"));
+    }
+    let (code, _, table) = faultline(&["boot", &kernel, "--harts", "2", "--stats"]);
+    assert_eq!(code, Some(0));
+    assert!(table.contains("  hart 0") && table.contains("  hart 1"), "{table}");
+}
+
+#[test]
+fn a_signature_needs_its_symbols_and_an_initrd_its_room() {
+    let Some(elf) = assemble("clint", DRAM, &[]) else { return };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = |name: &str| folder.join(name).to_str().expect("a name").to_owned();
+    let (kernel, initrd) = (path("no-signature.elf"), path("initrd.img"));
+    std::fs::write(&kernel, elf).expect("a file");
+    std::fs::write(&initrd, vec![1; 5 << 20]).expect("a file");
+    let (code, _, error) = faultline(&["boot", &kernel, "--signature", "/nowhere"]);
+    assert!(code == Some(2) && error.contains("`begin_signature`"), "{error}");
+    let small = ["boot", &kernel, "--initrd", &initrd, "--memory", "8"];
+    let (code, _, error) = faultline(&small);
+    assert!(code == Some(2) && error.contains("no room for an initrd of 0x500000 bytes"), "{error}");
+    let (code, said, _) = faultline(&["boot", &kernel, "--initrd", &initrd, "--harts", "2"]);
+    assert_eq!((code, &*said), (Some(0), "k"));
+}
+
 #[test]
 fn a_kernel_of_the_older_kind_ticks_and_calls_by_the_clint() {
     let Some(elf) = assemble("clint", DRAM, &[]) else { return };

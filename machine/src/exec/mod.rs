@@ -39,6 +39,7 @@ pub(crate) struct System<D> {
     pub(crate) lines_due: u64,
     pub(crate) exit: Option<ExitCode>,
     pub(crate) tohost: Option<PhysAddr>,
+    pub(crate) fromhost: Option<PhysAddr>,
 }
 
 /// The harts that do nothing while another one is at work: those before it and those behind it.

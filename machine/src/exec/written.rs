@@ -1,11 +1,12 @@
 //! Writing memory on which something may depend: decoded code, page tables, the watched word.
 
-use faultline_abi::sv39::Pte;
+use faultline_abi::{PhysAddr, sv39::Pte};
 
 use super::{Cpu, Flow, memory::Spot};
 use crate::{
     bus::{Devices, ExitCode, Width},
     code::Overwritten,
+    htif::{self, Request},
     mmu::tables::Change,
     observer::Observer,
     ram::{Disturbance, FrameIndex, PAGE_BYTES, flag, offset_in_page},
@@ -93,14 +94,64 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         }
     }
 
-    /// The word that HTIF programs end by may have been written.
+    /// The word by which HTIF programs ask for something may have been written.
     fn watched_written(&mut self) -> Flow {
         let word = self.system.tohost.and_then(|tohost| self.system.ram.read_u64(tohost).ok());
-        if let Some(value) = word.filter(|value| value & 1 != 0) {
-            self.system.exit = Some(ExitCode(value >> 1));
-            return Flow::Look;
+        match Request::of(word.unwrap_or(0)) {
+            Request::None => return Flow::Next,
+            Request::Exit(code) => self.system.exit = Some(code),
+            Request::Print(byte) => {
+                self.print(byte);
+                self.answer_host(None);
+            }
+            Request::Call(block) => self.call_host(PhysAddr::new(block)),
         }
-        Flow::Next
+        Flow::Look
+    }
+
+    /// Does a system call for a program; its answer takes the place of its number.
+    fn call_host(&mut self, block: PhysAddr) {
+        let word = |index: u64| self.system.ram.read_u64(block.wrapping_add(8 * index)).unwrap_or(0);
+        let [number, code, buffer, length] = [word(0), word(1), word(2), word(3)];
+        let answer = match number {
+            htif::CALL_EXIT => {
+                self.system.exit = Some(ExitCode(code));
+                return;
+            }
+            htif::CALL_WRITE => self.print_all(PhysAddr::new(buffer), length.min(htif::WRITE_MAX)),
+            _ => htif::NO_SUCH_CALL,
+        };
+        // A block outside memory gets no answer.
+        let _ = self.system.ram.write(block, &answer.to_le_bytes());
+        self.answer_host(Some(1));
+    }
+
+    fn print(&mut self, byte: u8) {
+        if O::ACTIVE {
+            self.observer.console_output(&self.context(), byte);
+        }
+    }
+
+    /// Prints what is in memory; how many bytes it was.
+    fn print_all(&mut self, buffer: PhysAddr, length: u64) -> u64 {
+        for index in 0..length {
+            let mut byte = [0];
+            if self.system.ram.read(buffer.wrapping_add(index), &mut byte).is_err() {
+                return index;
+            }
+            self.print(byte[0]);
+        }
+        length
+    }
+
+    /// Takes the command, and leaves an answer where there is one.
+    fn answer_host(&mut self, answer: Option<u64>) {
+        let answered = answer.and_then(|answer| Some((self.system.fromhost?, answer)));
+        for (at, value) in self.system.tohost.map(|tohost| (tohost, 0)).into_iter().chain(answered) {
+            // Both were found in memory; where that has gone, nobody waits.
+            let _ = self.system.ram.write(at, &value.to_le_bytes());
+        }
+        self.settle();
     }
 
     /// After a device was accessed: interrupt lines may have changed, and it may have written memory

@@ -99,10 +99,37 @@ fn output_is_reported_and_power_off_ends_every_run() {
 }
 
 #[test]
+fn a_program_prints_and_calls_through_tohost_and_is_answered() {
+    const TOHOST: u64 = DATA + 0x1000;
+    const FROMHOST: u64 = DATA + 0x1040;
+    let mut bench = Bench::new(&[
+        store(Op::Sd, A0, 0, T0),
+        imm(Op::Ld, A2, T0, 0),
+        store(Op::Sd, A1, 0, T0),
+        imm(Op::Ld, A3, T0, 0x40),
+        imm(Op::Ld, T1, A1, 0),
+    ]);
+    bench.machine.watch_tohost(PhysAddr::new(TOHOST), Some(PhysAddr::new(FROMHOST)));
+    bench.bytes(DATA, b"text");
+    for (index, value) in [64, 1, DATA, 4].into_iter().zip(0..).map(|(value, index)| (index, value)) {
+        bench.poke(DATA + 0x100 + 8 * index, value);
+    }
+    bench.set(T0, TOHOST).set(A0, 0x0101_0000_0000_0041).set(A1, DATA + 0x100).set(A2, 9);
+    let log = bench.watch(5);
+    let said = log.events.iter().map(|event| if let Seen::Byte(_, byte) = event { *byte } else { 0 });
+    assert_eq!(said.collect::<Vec<_>>(), b"Atext");
+    assert_eq!((bench.x(A2), bench.x(A3), bench.x(T1)), (0, 1, 4), "taken, answered, four bytes");
+    bench.poke(DATA + 0x100, 93);
+    bench.poke(DATA + 0x108, 3);
+    bench.hart().pc = CODE + 8;
+    assert_eq!(bench.machine.run(1, &mut NoObserver), RunEnd::Exited(ExitCode(3)));
+}
+
+#[test]
 fn an_odd_value_in_tohost_ends_the_run() {
     let mut bench =
         Bench::new(&[store(Op::Sw, A0, 8, A1), store(Op::Sw, A2, 8, A1), store(Op::Sw, A3, 8, A1)]);
-    bench.machine.watch_tohost(PhysAddr::new(DATA + 8));
+    bench.machine.watch_tohost(PhysAddr::new(DATA + 8), None);
     bench.set(A0, 0).set(A1, DATA).set(A2, 6).set(A3, 7);
     assert_eq!(bench.machine.run(100, &mut NoObserver), RunEnd::Exited(ExitCode(3)));
     assert_eq!(bench.machine.instret(), 3);

@@ -1,9 +1,13 @@
 //! `faultline boot`: a kernel with its serial line on the terminal.
 
+use std::fmt::Write as _;
 use std::io::{Write, stdout};
+use std::ops::Range;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use faultline_abi::PhysAddr;
 use faultline_abi::board::DRAM_BASE;
 use faultline_machine::boot::MachineConfig;
 use faultline_machine::detect::{Detectors, Watched};
@@ -83,7 +87,7 @@ impl Line {
 
 /// `faultline boot`.
 pub(crate) fn boot(arguments: &BootArguments) -> Result<ExitCode, Failure> {
-    let mut driver = prepare(arguments)?;
+    let (mut driver, signature) = prepare(arguments)?;
     let mut line = Line::new(arguments)?;
     let mut keyboard = Keyboard::open();
     let mut summary = Summary::new(arguments.stats.into(), arguments.tlb.and_then(|tlb| tlb.0));
@@ -93,6 +97,9 @@ pub(crate) fn boot(arguments: &BootArguments) -> Result<ExitCode, Failure> {
     let warnings = line.finish()?;
     summary.print(driver.machine());
     save_disk(&driver, arguments)?;
+    if let (Some(path), Some(range)) = (&arguments.signature, signature) {
+        save_signature(driver.machine(), path, range)?;
+    }
     Ok(with_warnings(code, warnings))
 }
 
@@ -103,10 +110,27 @@ fn save_disk(driver: &Driver, arguments: &BootArguments) -> Result<(), Failure> 
     std::fs::write(path, disk.contents()).map_err(|error| Failure::file(path, error))
 }
 
-fn prepare(arguments: &BootArguments) -> Result<Driver, Failure> {
+/// Writes the words of a test's signature, a line each, as the frameworks for such tests compare them.
+fn save_signature(machine: &Machine, path: &Path, range: Range<PhysAddr>) -> Result<(), Failure> {
+    let mut text = String::new();
+    for at in (range.start.get()..range.end.get()).step_by(4) {
+        let word = machine.ram().read_u32(PhysAddr::new(at)).map_err(|_| {
+            Failure::file(path, format!("the signature reaches beyond memory, to {:#x}", range.end))
+        })?;
+        let _ = writeln!(text, "{word:08x}");
+    }
+    std::fs::write(path, text).map_err(|error| Failure::file(path, error))
+}
+
+fn prepare(arguments: &BootArguments) -> Result<(Driver, Option<Range<PhysAddr>>), Failure> {
     let firmware = arguments.bios.as_deref().map(|path| files::kernel(path, DRAM_BASE)).transpose()?;
     let raw_at = if firmware.is_some() { KERNEL_BEHIND_FIRMWARE } else { DRAM_BASE };
     let program = files::kernel(&arguments.kernel, raw_at)?;
+    if arguments.signature.is_some() && program.signature.is_none() {
+        let missing = "no symbols `begin_signature` and `end_signature`, which --signature needs";
+        return Err(Failure::file(&arguments.kernel, missing));
+    }
+    let initrd = arguments.initrd.as_deref().map(files::image).transpose()?;
     let disk = arguments.disk.as_deref().map(files::image).transpose()?;
     let (memory_mib, bootargs) = (arguments.memory, arguments.append.clone());
     let virtio = arguments.virtio.into();
@@ -117,6 +141,7 @@ fn prepare(arguments: &BootArguments) -> Result<Driver, Failure> {
         harts: arguments.harts,
         features,
         bootargs,
+        initrd,
         disk,
         disk_access: arguments.disk_options.access(),
         disk_faults,
@@ -124,7 +149,7 @@ fn prepare(arguments: &BootArguments) -> Result<Driver, Failure> {
         firmware,
     };
     let machine = Machine::new(config, &program).map_err(|error| Failure::file(&arguments.kernel, error))?;
-    Ok(Driver::new(machine, &[]))
+    Ok((Driver::new(machine, &[]), program.signature))
 }
 
 fn drive(

@@ -96,6 +96,13 @@ struct BootArguments {
     /// `fw_dynamic`; a raw kernel is then put at 0x80200000.
     #[arg(long, value_name = "FILE")]
     bios: Option<PathBuf>,
+    /// An initial file system, which the device tree names as Linux wants it.
+    #[arg(long, value_name = "FILE")]
+    initrd: Option<PathBuf>,
+    /// Write what an architectural test has found out, the memory from the symbol `begin_signature` to
+    /// `end_signature`, as words in hexadecimal, a line each.
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
     /// A disk for the first virtio slot. The file itself is never written.
     #[arg(long, value_name = "IMG")]
     disk: Option<PathBuf>,

@@ -65,25 +65,32 @@ impl Summary {
     pub(crate) fn print(&self, machine: &Machine) {
         if self.wanted == Wanted::Yes {
             let disk = machine.devices().disk_counts();
-            eprint!("{}", table(&self.statistics, machine.instret(), disk, self.running, peak_memory_kib()));
+            let retired: Vec<u64> = machine.harts().iter().map(|hart| machine.retired_by(hart)).collect();
+            eprint!("{}", table(&self.statistics, &retired, disk, self.running, peak_memory_kib()));
         }
     }
 }
 
-/// The table, a line for each thing that was counted.
+/// The table, a line for each thing that was counted; `retired` is by hart.
 fn table(
     statistics: &Statistics,
-    instructions: u64,
+    retired: &[u64],
     disk: DiskCounts,
     running: Duration,
     memory_kib: Option<u64>,
 ) -> String {
-    let mut rows = vec![
-        ("instructions".to_owned(), instructions.to_string()),
+    let instructions: u64 = retired.iter().sum();
+    let mut rows = vec![("instructions".to_owned(), instructions.to_string())];
+    if retired.len() > 1 {
+        rows.extend(
+            retired.iter().zip(0..).map(|(count, hart)| (format!("  hart {hart}"), count.to_string())),
+        );
+    }
+    rows.extend([
         ("seconds".to_owned(), format!("{:.3}", running.as_secs_f64())),
         ("instructions/s".to_owned(), rate(instructions, running)),
         ("traps".to_owned(), statistics.traps().to_string()),
-    ];
+    ]);
     rows.extend(
         statistics.causes().into_iter().map(|(cause, count)| (format!("  {cause}"), count.to_string())),
     );
@@ -144,11 +151,18 @@ mod tests {
     #[test]
     fn the_table_has_a_line_for_each_count() {
         let disk = DiskCounts { sectors_written: 7, ..DiskCounts::default() };
-        let text = table(&Statistics::default(), 3_000_000, disk, Duration::from_millis(500), Some(2049));
+        let text = table(
+            &Statistics::default(),
+            &[2_000_000, 1_000_000],
+            disk,
+            Duration::from_millis(500),
+            Some(2049),
+        );
         let value = |name: &str| {
             let line = text.lines().find(|line| line.contains(&format!(" {name} "))).unwrap();
             line.rsplit("  ").next().unwrap().trim().to_owned()
         };
+        assert_eq!((value("instructions"), value("hart 1")), ("3000000".into(), "1000000".into()));
         assert_eq!(value("instructions/s"), "6000000");
         assert_eq!(value("seconds"), "0.500");
         assert_eq!(value("peak memory"), "3 MiB");
