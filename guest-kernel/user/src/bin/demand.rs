@@ -12,21 +12,25 @@ faultline_user::program!(main);
 /// Bytes of the table: 64 pages.
 const SIZE: usize = 64 << 12;
 
+/// Begins at the start of a page.
+#[repr(align(4096))]
+struct Table([u8; SIZE]);
+
 /// Every page begins with its number.
-static TABLE: [u8; SIZE] = {
+static TABLE: Table = {
     let mut table = [0; SIZE];
     let mut page: u8 = 0;
     while page < 64 {
         table[(page as usize) << 12] = page;
         page += 1;
     }
-    table
+    Table(table)
 };
 
 fn main() {
     let before = free_frames();
     for page in [3, 40, 3, 63] {
-        let value = black_box(&TABLE)[page << 12];
+        let value = black_box(&TABLE.0)[page << 12];
         println!("demand: page {page} of the table says {value}, frames used: {}", before - free_frames());
     }
 }

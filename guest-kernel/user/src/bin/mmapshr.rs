@@ -1,4 +1,5 @@
-//! A shared mapping of a file: what the child writes, the parent sees, and the file has it afterwards.
+//! A shared mapping of a file: one frame for both processes. What the child writes, the parent sees, and
+//! the file has it afterwards.
 #![no_std]
 #![no_main]
 
@@ -19,12 +20,13 @@ fn main() {
     write_all(file, b"before").expect("room on the disk");
     let map = mmap(0, PAGE.unsigned_abs(), prot::READ | prot::WRITE, SHARED, Some((file, 0)))
         .expect("room for a page");
+    println!("mmapshr: the parent reads {}", char::from(load(map)));
     if fork() == Some(0) {
         store(map, b'B');
         exit(0);
     }
     wait();
-    println!("mmapshr: the parent sees {}", char::from(load(map)));
+    println!("mmapshr: the child wrote, and the parent reads {}", char::from(load(map)));
     munmap(map, PAGE.unsigned_abs());
     close(file);
     let mut text = [0; 6];
