@@ -1,12 +1,15 @@
 //! Page faults as QEMU's log and as Faultline's events tell them, reduced to what both must agree on.
 
-use std::fmt;
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 /// A page fault, in the terms of the supervisor's registers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct PageFault {
     scause: u64,
     stval: u64,
@@ -50,18 +53,32 @@ struct Event {
     scause: Option<String>,
     stval: Option<String>,
     sepc: Option<String>,
+    pid: Option<u32>,
 }
 
-/// The page faults in the events that `faultline run --events -` prints, one JSON object a line.
-pub(crate) fn of_faultline(events: &str) -> Result<Vec<PageFault>> {
+/// A page fault and the process whose it is.
+pub(crate) type Owned = (u32, PageFault);
+
+/// The page faults in the events that `faultline run --events -` prints, one JSON object a line. The
+/// kernel says whose each is when it classifies it; one that it does not is process 0's.
+pub(crate) fn of_faultline(events: &str) -> Result<Vec<Owned>> {
     let mut faults = Vec::new();
+    let mut open = false;
     for line in events.lines() {
         let event: Event = serde_json::from_str(line).with_context(|| format!("reading the event {line}"))?;
         if event.source == "machine" && event.kind == "trap" && event.interrupt == Some(false) {
-            faults.push(event.page_fault().with_context(|| format!("in the event {line}"))?);
+            let fault = event.page_fault().with_context(|| format!("in the event {line}"))?;
+            open = fault.is_some();
+            faults.extend(fault.map(|fault| (0, fault)));
+        } else if event.source == "kernel"
+            && event.kind == "fault"
+            && std::mem::take(&mut open)
+            && let Some((pid, _)) = faults.last_mut()
+        {
+            *pid = event.pid.unwrap_or(0);
         }
     }
-    Ok(faults.into_iter().flatten().collect())
+    Ok(faults)
 }
 
 impl Event {
@@ -81,18 +98,105 @@ fn hexadecimal(text: &str) -> Result<u64> {
     u64::from_str_radix(digits, 16).with_context(|| format!("`{text}` is no hexadecimal number"))
 }
 
-/// Compares the two sequences; the error shows the first difference.
-pub(crate) fn compare(qemu: &[PageFault], faultline: &[PageFault]) -> Result<()> {
-    let longest = qemu.len().max(faultline.len());
-    let Some(at) = (0..longest).find(|&i| qemu.get(i) != faultline.get(i)) else { return Ok(()) };
+/// Compares process by process. QEMU does not say whose a page fault is, and when its timer fires is
+/// chance, so its faults must be those of our processes in *some* interleaving, each process's in their
+/// order.
+pub(crate) fn compare(qemu: &[PageFault], faultline: &[Owned]) -> Result<()> {
+    let mut sequences: BTreeMap<u32, Vec<PageFault>> = BTreeMap::new();
+    for &(pid, fault) in faultline {
+        sequences.entry(pid).or_default().push(fault);
+    }
+    let furthest = Interleaving::new(qemu, sequences.values().cloned().collect()).search()?;
+    let lengths = (qemu.len(), faultline.len());
+    ensure!(
+        furthest < qemu.len() || lengths.0 == lengths.1,
+        "{lengths:?} page faults on QEMU and on Faultline"
+    );
+    if furthest == qemu.len() {
+        return Ok(());
+    }
+    bail!(
+        "page fault {furthest} on QEMU is no process's next one ({} on QEMU, {} on Faultline)\n  QEMU       {}\n  Faultline  {}",
+        lengths.0,
+        lengths.1,
+        qemu[furthest],
+        faultline
+            .get(furthest)
+            .map_or_else(|| "none".to_owned(), |(pid, fault)| format!("{fault} of process {pid}")),
+    )
+}
+
+/// Compares what faulted how often, whatever the order.
+pub(crate) fn compare_as_multisets(qemu: &[PageFault], faultline: &[Owned]) -> Result<()> {
+    let (mut qemu, mut ours) = (qemu.to_vec(), faultline.iter().map(|(_, fault)| *fault).collect::<Vec<_>>());
+    qemu.sort_unstable();
+    ours.sort_unstable();
+    let at = qemu.iter().zip(&ours).position(|(theirs, ours)| theirs != ours);
+    let at = at.or((qemu.len() != ours.len()).then_some(qemu.len().min(ours.len())));
+    let Some(at) = at else { return Ok(()) };
     let shown = |faults: &[PageFault]| faults.get(at).map_or_else(|| "none".to_owned(), ToString::to_string);
     bail!(
-        "page fault {at} differs ({} on QEMU, {} on Faultline)\n  QEMU       {}\n  Faultline  {}",
-        qemu.len(),
-        faultline.len(),
-        shown(qemu),
-        shown(faultline)
+        "in order of address, fault {at} differs\n  QEMU       {}\n  Faultline  {}",
+        shown(&qemu),
+        shown(&ours)
     )
+}
+
+/// The search for the interleaving of some sequences that makes another.
+struct Interleaving<'a> {
+    whole: &'a [PageFault],
+    parts: Vec<Vec<PageFault>>,
+    /// How many of each part are used up.
+    used: Vec<usize>,
+    /// The part that each fault so far was taken from, and which others could have been taken.
+    path: Vec<(usize, Vec<usize>)>,
+    seen: HashSet<Vec<usize>>,
+}
+
+impl<'a> Interleaving<'a> {
+    /// Positions that are tried before the search is given up.
+    const PATIENCE: usize = 1 << 18;
+
+    fn new(whole: &'a [PageFault], parts: Vec<Vec<PageFault>>) -> Self {
+        let used = vec![0; parts.len()];
+        Self { whole, parts, used, path: Vec::new(), seen: HashSet::new() }
+    }
+
+    /// How far the best interleaving goes.
+    fn search(mut self) -> Result<usize> {
+        let (mut furthest, mut choices) = (0, self.choices());
+        for _ in 0..Self::PATIENCE {
+            furthest = furthest.max(self.path.len());
+            if self.path.len() == self.whole.len() {
+                return Ok(furthest);
+            }
+            if let Some(part) = choices.pop() {
+                self.used[part] += 1;
+                self.path.push((part, choices));
+                choices = if self.seen.insert(self.used.clone()) { self.choices() } else { Vec::new() };
+            } else if let Some((part, others)) = self.path.pop() {
+                self.used[part] -= 1;
+                choices = others;
+            } else {
+                return Ok(furthest);
+            }
+        }
+        bail!("too many ways to interleave the processes; it goes at least to page fault {furthest}")
+    }
+
+    /// The parts whose next fault comes next; the one that was taken last is tried first, then others in
+    /// order, because most faults come in runs of one process.
+    fn choices(&self) -> Vec<usize> {
+        let Some(next) = self.whole.get(self.path.len()) else { return Vec::new() };
+        let fits = |part: &usize| self.parts[*part].get(self.used[*part]) == Some(next);
+        let mut choices: Vec<usize> = (0..self.parts.len()).rev().filter(fits).collect();
+        let last = self.path.last().map(|(part, _)| *part);
+        if let Some(at) = choices.iter().position(|part| Some(*part) == last) {
+            let last = choices.remove(at);
+            choices.push(last);
+        }
+        choices
+    }
 }
 
 #[cfg(test)]
@@ -114,6 +218,8 @@ riscv_cpu_do_interrupt: hart:0, async:1, cause:000000000000000d, epc:0x000000000
         "\n",
         r#"{"n":2,"source":"machine","kind":"trap","scause":"0xf","stval":"0x8010","sepc":"0x1042","interrupt":false}"#,
         "\n",
+        r#"{"n":2,"source":"kernel","kind":"fault","pid":7,"va":"0x8010"}"#,
+        "\n",
         r#"{"n":3,"source":"machine","kind":"trap","scause":"0x8","stval":"0x0","sepc":"0x2","interrupt":false}"#,
     );
 
@@ -121,7 +227,7 @@ riscv_cpu_do_interrupt: hart:0, async:1, cause:000000000000000d, epc:0x000000000
     fn only_page_faults_are_read_and_both_sides_agree() {
         let fault = PageFault { scause: 15, stval: 0x8010, sepc: 0x1042 };
         assert_eq!(of_qemu(LOG).unwrap(), [fault]);
-        assert_eq!(of_faultline(EVENTS).unwrap(), [fault]);
+        assert_eq!(of_faultline(EVENTS).unwrap(), [(7, fault)]);
     }
 
     #[test]
@@ -131,12 +237,39 @@ riscv_cpu_do_interrupt: hart:0, async:1, cause:000000000000000d, epc:0x000000000
         assert!(of_faultline("{").is_err());
     }
 
+    fn fault(stval: u64) -> PageFault {
+        PageFault { scause: 13, stval, sepc: 0 }
+    }
+
+    fn owned(faults: &[(u32, u64)]) -> Vec<Owned> {
+        faults.iter().map(|&(pid, stval)| (pid, fault(stval))).collect()
+    }
+
+    #[test]
+    fn processes_may_be_interleaved_otherwise_but_each_keeps_its_order() {
+        let ours = owned(&[(1, 10), (1, 11), (2, 10), (2, 12)]);
+        for theirs in [[10, 11, 10, 12], [10, 10, 11, 12], [10, 10, 12, 11], [10, 12, 10, 11]] {
+            assert!(compare(&theirs.map(fault), &ours).is_ok(), "{theirs:?}");
+        }
+        for theirs in [vec![11, 10, 10, 12], vec![10, 11, 12, 10], vec![10, 11, 10], vec![10, 11, 10, 12, 12]]
+        {
+            let theirs: Vec<PageFault> = theirs.into_iter().map(fault).collect();
+            assert!(compare(&theirs, &ours).is_err(), "{theirs:?}");
+        }
+    }
+
+    #[test]
+    fn as_multisets_only_the_order_may_differ() {
+        let ours = owned(&[(1, 1), (1, 2), (1, 2)]);
+        assert!(compare_as_multisets(&[2, 1, 2].map(fault), &ours).is_ok());
+        assert!(compare_as_multisets(&[2, 1, 1].map(fault), &ours).is_err());
+        assert!(compare_as_multisets(&[2, 1].map(fault), &ours).is_err());
+    }
+
     #[test]
     fn the_first_difference_is_shown() {
-        let fault = |stval| PageFault { scause: 13, stval, sepc: 0 };
-        assert!(compare(&[fault(1)], &[fault(1)]).is_ok());
-        let error = compare(&[fault(1), fault(2)], &[fault(1)]).unwrap_err().to_string();
-        assert!(error.contains("page fault 1 differs (2 on QEMU, 1 on Faultline)"), "{error}");
-        assert!(error.contains("Faultline  none"), "{error}");
+        let error = compare(&[1, 3].map(fault), &owned(&[(1, 1), (1, 2)])).unwrap_err().to_string();
+        assert!(error.contains("page fault 1 on QEMU is no process's next one"), "{error}");
+        assert!(error.contains("of process 1"), "{error}");
     }
 }
