@@ -58,7 +58,7 @@ fn nothing(desk: &Desk) -> &'static str {
 fn sentence(desk: &Desk) -> String {
     let reclaim = &desk.model.view.reclaim;
     format!(
-        "{} pages evicted: {} dropped, {} written out. The hand looked at {} frames and gave {} second chances.",
+        "Pages evicted: {}, of them dropped {}, written out {}. Looks of the hand: {}, second chances: {}.",
         reclaim.evicted,
         reclaim.dropped,
         reclaim.evicted - reclaim.dropped,

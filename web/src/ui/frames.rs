@@ -65,7 +65,7 @@ fn sentence(desk: &Desk, used: usize) -> String {
     let view = &desk.model.view;
     let shared = view.frames.used().filter(|(_, frame)| frame.refs > 1).count();
     let hand = view.reclaim.hand.map_or_else(String::new, |hand| format!(" The clock hand is at {hand}."));
-    format!("{} frames are in use, {shared} of them shared.{hand}", grouped(used as u64))
+    format!("Frames in use: {}, shared: {shared}.{hand}", grouped(used as u64))
 }
 
 /// Which frames to show.
@@ -103,6 +103,7 @@ fn legend(desk: &Desk) -> Html {
             { for KINDS.iter().filter(|(kind, ..)| occurs(*kind)).map(entry) }
             <span><span class="cell sample free"></span>{ "free" }</span>
             <span><span class="cell sample user dirty">{ "2" }</span>{ "shared by two, written (D)" }</span>
+            <span><span class="cell sample user accessed">{ "u" }</span>{ "accessed (A)" }</span>
             if desk.model.view.reclaim.hand.is_some() {
                 <span><span class="cell sample handed">{ "u" }</span>{ "clock hand" }</span>
             }

@@ -46,7 +46,7 @@ fn sentence(desk: &Desk, known: &Curves, is_open: bool) -> String {
     }
     let so_far = desk.model.events_so_far();
     format!(
-        "{} of {} frames hold pages of programs or files here; {} pages were evicted.",
+        "{} of {} frames hold pages of programs or files here. Pages evicted: {}.",
         known.resident.after(so_far),
         frames(desk),
         known.evictions.after(so_far)

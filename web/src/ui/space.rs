@@ -25,7 +25,6 @@ pub(super) fn AddressSpace(PaneProps { desk }: &PaneProps) -> Html {
                     <p class="hint">{ format!("{} has no memory: it is not loaded yet, or it is gone.", process.label()) }</p>
                 } else {
                     { picture(desk, process) }
-                    { legend() }
                 }
             } else {
                 <p class="hint">{ "No process owns the page tables shown here. High addresses will stand at the top." }</p>
@@ -37,7 +36,7 @@ pub(super) fn AddressSpace(PaneProps { desk }: &PaneProps) -> Html {
 fn picture(desk: &Desk, process: &Process) -> Html {
     let spot = Spot::new(desk, process);
     let size = process.size();
-    let all = rows(process, &desk.model.leaves);
+    let all = rows(process, &desk.model.leaves, &desk.model.view);
     let row = |row: &Row| {
         let heap_top = matches!(row, Row::Area { area, .. } if area.kind == AreaKind::Heap);
         html! {
@@ -49,7 +48,12 @@ fn picture(desk: &Desk, process: &Process) -> Html {
             </>
         }
     };
-    html! { <div class="areas">{ for all.iter().map(row) }</div> }
+    html! {
+        <>
+            <div class="areas">{ for all.iter().map(row) }</div>
+            { legend(&all) }
+        </>
+    }
 }
 
 /// Addresses that the picture points out.
@@ -128,28 +132,39 @@ fn cell(desk: &Desk, spot: &Spot, cell: &Cell) -> Html {
 const fn state_class(state: CellState) -> &'static str {
     match state {
         CellState::Lazy => "lazy",
+        CellState::OnDisk => "on-disk",
+        CellState::Swapped(_) => "swapped",
         CellState::Resident => "resident",
+        CellState::Shared(_) => "resident shared",
+        CellState::Cow(_) => "resident cow",
         CellState::KernelOnly => "kernel",
         CellState::Guard => "guard",
     }
 }
 
-const fn letter(cell: &Cell, holds_sp: bool) -> &'static str {
+fn letter(cell: &Cell, holds_sp: bool) -> AttrValue {
     match (holds_sp, cell.state) {
-        (true, _) => "sp",
-        (_, CellState::Lazy) => "?",
-        (_, CellState::Guard) => "!",
-        (_, CellState::KernelOnly) => "k",
-        (_, CellState::Resident) => "",
+        (true, _) => "sp".into(),
+        (_, CellState::Lazy) => "?".into(),
+        (_, CellState::OnDisk) => "d".into(),
+        (_, CellState::Swapped(_)) => "s".into(),
+        (_, CellState::Shared(refs) | CellState::Cow(refs)) => refs.to_string().into(),
+        (_, CellState::Guard) => "!".into(),
+        (_, CellState::KernelOnly) => "k".into(),
+        (_, CellState::Resident) => "".into(),
     }
 }
 
 fn label(cell: &Cell, holds_sp: bool, faults: bool) -> String {
     let state = match cell.state {
-        CellState::Lazy => "promised, no frame yet",
-        CellState::Resident => "mapped",
-        CellState::KernelOnly => "mapped for the kernel only",
-        CellState::Guard => "guard page",
+        CellState::Lazy => "promised, no frame yet".into(),
+        CellState::OnDisk => "on disk, not read yet".into(),
+        CellState::Swapped(slot) => format!("in swap slot {slot}"),
+        CellState::Resident => "mapped".into(),
+        CellState::Shared(refs) => format!("mapped, the frame is shared by {refs}"),
+        CellState::Cow(refs) => format!("shared by {refs}, copied on the first write"),
+        CellState::KernelOnly => "mapped for the kernel only".into(),
+        CellState::Guard => "guard page".to_owned(),
     };
     let mut label = format!("page {}: {state}", cell.va);
     if let Some(pte) = cell.pte {
@@ -172,17 +187,35 @@ fn permissions(area: &Area) -> String {
         .collect()
 }
 
-fn legend() -> Html {
-    let entry = |class: &'static str, letter: &'static str, words: &'static str| {
+/// What the cells mean; rarer states only where they occur.
+fn legend(rows: &[Row]) -> Html {
+    let occurs = |state: &'static str| {
+        let cells = rows.iter().flat_map(|row| match row {
+            Row::Area { cells, .. } => cells.as_slice(),
+            Row::Gap { strays, .. } => strays.as_slice(),
+        });
+        cells.map(|cell| state_class(cell.state)).any(|class| class == state)
+    };
+    let always = ["resident", "lazy", "guard"];
+    let entry = |&(class, letter, words): &(&'static str, &'static str, &'static str)| {
         html! { <span><span class={classes!("cell", "sample", class)}>{ letter }</span>{ words }</span> }
     };
     html! {
         <div class="legend cells-legend">
-            { entry("resident", "", "mapped") }
-            { entry("resident dirty", "", "written (D)") }
-            { entry("lazy", "?", "promised, no frame") }
-            { entry("guard", "!", "guard") }
-            { entry("kernel", "k", "kernel only") }
+            { for STATES.iter().filter(|(class, ..)| always.contains(class) || occurs(class)).map(entry) }
+            { entry(&("resident dirty", "", "written (D)")) }
         </div>
     }
 }
+
+/// Classes of cells, a letter, and what they mean.
+const STATES: [(&str, &str, &str); 8] = [
+    ("resident", "", "mapped"),
+    ("resident shared", "2", "shared by two"),
+    ("resident cow", "2", "shared, copied when written"),
+    ("lazy", "?", "promised, no frame"),
+    ("on-disk", "d", "on disk"),
+    ("swapped", "s", "in swap"),
+    ("guard", "!", "guard"),
+    ("kernel", "k", "kernel only"),
+];
