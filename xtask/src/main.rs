@@ -2,6 +2,7 @@
 //! share (running programs, finding compilers, the places of things) stands beside this file.
 
 mod artifacts;
+mod axe;
 mod browser;
 mod commands;
 mod differential;

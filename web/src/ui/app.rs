@@ -21,6 +21,7 @@ use super::notice::Notices;
 use super::plots::Plots;
 use super::policies::PoliciesPane;
 use super::processes::Processes;
+use super::selected::Selected;
 use super::share::use_address;
 use super::shell::{Shell, use_new_shell};
 use super::source::SourcePane;
@@ -78,6 +79,7 @@ pub fn App() -> Html {
             <p class="visually-hidden" aria-live="polite" id="live">{ desk.model.sentence() }</p>
             <div class="notices"><Autosave desk={desk.clone()} /><Notices desk={desk.clone()} restart={restart(&desk)} dismiss={report.reform(|()| Action::Dismiss)} /></div>
             { panes(&desk, &shell) }
+            <Selected desk={desk.clone()} />
             <footer>
                 <Help characters={*characters} {choose} />
                 <p>{ "Every number on this page comes from a RISC-V machine that executed a real kernel, here in your browser." }</p>

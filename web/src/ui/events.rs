@@ -20,7 +20,7 @@ pub(super) fn Events(PaneProps { desk }: &PaneProps) -> Html {
     let to = (so_far + AROUND.1).min(model.history.events.len());
     let window = model.history.events.get(from..to).unwrap_or(&[]);
     html! {
-        <Pane id="events" aside="what the machine and the kernel report">
+        <Pane id="events" aside="what the machine and the kernel report" sentence={format!("Event {so_far} of {}.", model.history.events.len())}>
             <ol class="events">
                 { for window.iter().zip(from..).map(|(event, n)| line(desk, event, n, so_far)) }
             </ol>

@@ -5,22 +5,23 @@ use yew::prelude::*;
 use super::desk::{Desk, PaneProps};
 use super::pane::Pane;
 use crate::linked::Selection;
+use crate::protocol::{Command, Watch};
 use crate::snapshot::Registers;
-use crate::state::{Life, Process};
+use crate::state::{Life, Process, Processes as Family};
 
 /// The processes, then the registers.
 #[component]
 pub(super) fn Processes(PaneProps { desk }: &PaneProps) -> Html {
     let processes = &desk.model.view.processes;
     html! {
-        <Pane id="processes">
+        <Pane id="processes" sentence={sentence(processes)}>
             if processes.by_pid.is_empty() {
                 <p class="hint">{ "The kernel has not created a process yet." }</p>
             } else {
                 <div class="scroll">
                     <table>
                         <thead><tr><th>{ "pid" }</th><th>{ "program" }</th><th>{ "state" }</th><th>{ "memory" }</th><th>{ "root table" }</th></tr></thead>
-                        <tbody>{ for processes.by_pid.values().map(|each| row(desk, each)) }</tbody>
+                        <tbody>{ for family(processes).into_iter().map(|(depth, each)| row(desk, each, depth)) }</tbody>
                     </table>
                 </div>
             }
@@ -29,12 +30,40 @@ pub(super) fn Processes(PaneProps { desk }: &PaneProps) -> Html {
     }
 }
 
-fn row(desk: &Desk, process: &Process) -> Html {
+fn sentence(processes: &Family) -> String {
+    let alive = processes.by_pid.values().filter(|process| process.life.is_alive()).count();
+    let running = processes.current().map_or_else(|| "nobody".into(), Process::label);
+    format!("Processes alive: {alive} of {}. {running} has the hart.", processes.by_pid.len())
+}
+
+/// Each process under its parent, with how deep it stands.
+fn family(processes: &Family) -> Vec<(usize, &Process)> {
+    let is_root = |process: &&Process| {
+        u32::try_from(process.parent).map_or(true, |parent| !processes.by_pid.contains_key(&parent))
+    };
+    let mut waiting: Vec<(usize, &Process)> =
+        processes.by_pid.values().filter(is_root).map(|process| (0, process)).rev().collect();
+    let mut all = Vec::new();
+    while let Some((depth, process)) = waiting.pop() {
+        all.push((depth, process));
+        let children = processes
+            .by_pid
+            .values()
+            .filter(|each| each.parent == u64::from(process.pid) && each.pid != process.pid);
+        waiting.extend(children.rev().map(|child| (depth + 1, child)));
+    }
+    all
+}
+
+fn row(desk: &Desk, process: &Process, depth: usize) -> Html {
     let pages = desk.model.view.frames.used().filter(|(_, frame)| frame.owner == process.pid).count();
     html! {
         <tr key={process.pid} class={classes!((process.life == Life::Running).then_some("current"))}>
-            <td>{ process.pid }</td>
-            <td>{ process.name.clone() }</td>
+            <td>{ format!("{}{}", "└ ".repeat(depth.min(6)), process.pid) }</td>
+            <td>
+                <button type="button" class="link" title="Show its address space and page table"
+                    onclick={desk.command(Command::Watch(Watch::Root(Some(process.root))))}>{ process.name.clone() }</button>
+            </td>
             <td>{ life(process.life) }</td>
             <td>{ format!("{pages} frames") }</td>
             <td><button type="button" class="link" onclick={desk.selecting(Selection::Frame(process.root))}>{ process.root.to_string() }</button></td>

@@ -1,15 +1,14 @@
 //! The address space of the watched process: areas and pages, highest address first.
 
-use faultline_abi::VirtAddr;
-use faultline_abi::sv39::{FlagLetters, PteFlags};
 use faultline_abi::trace::AreaKind;
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
-use super::pane::Pane;
+use super::page_cell::{Spot, cell, legend};
+use super::pane::{Pane, Views};
+use super::shell::use_showing;
+use crate::arrangement::Showing;
 use crate::layout::{Cell, CellState, Row, rows};
-use crate::linked::Selection;
-use crate::snapshot::sp;
 use crate::state::{Area, Process};
 use crate::words::{area_name, bytes};
 
@@ -18,12 +17,15 @@ use crate::words::{area_name, bytes};
 pub(super) fn AddressSpace(PaneProps { desk }: &PaneProps) -> Html {
     let process = desk.model.watched_process();
     let aside = process.map_or_else(String::new, Process::label);
+    let showing = use_showing("address-space");
     html! {
-        <Pane id="address-space" {aside}>
+        <Pane id="address-space" {aside} sentence={process.map_or_else(String::new, |process| sentence(desk, process))} views={Views::PictureAndTable}>
             if let Some(process) = process {
                 if process.areas.is_empty() {
                     <p class="hint">{ format!("{} has no memory: it is not loaded yet, or it is gone.", process.label()) }</p>
-                } else {
+                } else if showing == Showing::Table {
+                    { table(desk, process) }
+                } else if showing == Showing::Picture {
                     { picture(desk, process) }
                 }
             } else {
@@ -32,6 +34,60 @@ pub(super) fn AddressSpace(PaneProps { desk }: &PaneProps) -> Html {
         </Pane>
     }
 }
+
+/// Pages of an area that are mapped, promised or on disk, and in swap.
+fn counts(cells: &[Cell]) -> [usize; 3] {
+    let count = |wanted: fn(CellState) -> bool| cells.iter().filter(|cell| wanted(cell.state)).count();
+    [
+        count(|state| {
+            matches!(
+                state,
+                CellState::Resident | CellState::Shared(_) | CellState::Cow(_) | CellState::KernelOnly
+            )
+        }),
+        count(|state| matches!(state, CellState::Lazy | CellState::OnDisk)),
+        count(|state| matches!(state, CellState::Swapped(_))),
+    ]
+}
+
+fn sentence(desk: &Desk, process: &Process) -> String {
+    let rows = rows(process, &desk.model.leaves, &desk.model.view);
+    let cells = rows.iter().flat_map(|row| match row {
+        Row::Area { cells, .. } => cells.as_slice(),
+        Row::Gap { .. } => &[],
+    });
+    let [mapped, missing, swapped] = counts(&cells.copied().collect::<Vec<_>>());
+    let swapped = if swapped > 0 { format!(", in swap {swapped}") } else { String::new() };
+    format!("Areas: {}. Pages mapped: {mapped}, not there yet: {missing}{swapped}.", process.areas.len())
+}
+
+fn table(desk: &Desk, process: &Process) -> Html {
+    let row = |row: &Row| {
+        let Row::Area { area, cells, more } = row else { return html! {} };
+        let [mapped, missing, swapped] = counts(cells);
+        html! {
+            <tr key={area.start.get().to_string()}>
+                <th scope="row">{ area_name(area.kind) }</th>
+                <td><code>{ format!("{} – {}", area.start, area.end) }</code></td>
+                <td>{ permissions(area) }</td>
+                <td>{ mapped }</td><td>{ missing }</td><td>{ swapped }</td><td>{ *more }</td>
+            </tr>
+        }
+    };
+    html! {
+        <div class="scroll">
+            <table id="areas-rows">
+                <caption class="visually-hidden">{ format!("Areas of {}", process.label()) }</caption>
+                <thead><tr>{ for COLUMNS.iter().map(|&title| html! { <th scope="col">{ title }</th> }) }</tr></thead>
+                <tbody>{ for rows(process, &desk.model.leaves, &desk.model.view).iter().map(row) }</tbody>
+            </table>
+        </div>
+    }
+}
+
+/// The titles of the table's columns.
+const COLUMNS: [&str; 7] =
+    ["area", "addresses", "may", "mapped", "not there yet", "in swap", "pages not looked at"];
 
 fn picture(desk: &Desk, process: &Process) -> Html {
     let spot = Spot::new(desk, process);
@@ -53,23 +109,6 @@ fn picture(desk: &Desk, process: &Process) -> Html {
             <div class="areas">{ for all.iter().map(row) }</div>
             { legend(&all) }
         </>
-    }
-}
-
-/// Addresses that the picture points out.
-struct Spot {
-    fault: Option<VirtAddr>,
-    sp: Option<VirtAddr>,
-    changed: Vec<VirtAddr>,
-}
-
-impl Spot {
-    fn new(desk: &Desk, process: &Process) -> Self {
-        let model = &desk.model;
-        let card = model.card.as_ref().filter(|card| card.root() == process.root);
-        let registers = model.snapshot.as_ref().map(|snapshot| &snapshot.registers);
-        let changed = model.changed_pages();
-        Self { fault: card.map(|card| VirtAddr::new(card.trap.stval)), sp: registers.map(sp), changed }
     }
 }
 
@@ -107,78 +146,6 @@ fn area_row(desk: &Desk, spot: &Spot, area: &Area, cells: &[Cell], more: u64, hi
     }
 }
 
-fn cell(desk: &Desk, spot: &Spot, cell: &Cell) -> Html {
-    let flags = cell.pte.map(|pte| pte.flags());
-    let dirty = flags.is_some_and(|flags| flags.contains(PteFlags::D));
-    let holds_sp = spot.sp.is_some_and(|sp| sp.page_down() == cell.va);
-    let faults = spot.fault.is_some_and(|va| va.page_down() == cell.va);
-    let class = classes!(
-        "cell",
-        state_class(cell.state),
-        dirty.then_some("dirty"),
-        faults.then_some("fault"),
-        spot.changed.contains(&cell.va).then_some("changed"),
-        desk.linked.pages.contains(&cell.va).then_some("selected"),
-    );
-    let label = label(cell, holds_sp, faults);
-    html! {
-        <button type="button" {class} key={cell.va.get().to_string()} data-va={cell.va.to_string()} title={label.clone()} aria-label={label}
-            onclick={desk.selecting(Selection::Page(cell.va))}>
-            { letter(cell, holds_sp) }
-        </button>
-    }
-}
-
-const fn state_class(state: CellState) -> &'static str {
-    match state {
-        CellState::Lazy => "lazy",
-        CellState::OnDisk => "on-disk",
-        CellState::Swapped(_) => "swapped",
-        CellState::Resident => "resident",
-        CellState::Shared(_) => "resident shared",
-        CellState::Cow(_) => "resident cow",
-        CellState::KernelOnly => "kernel",
-        CellState::Guard => "guard",
-    }
-}
-
-fn letter(cell: &Cell, holds_sp: bool) -> AttrValue {
-    match (holds_sp, cell.state) {
-        (true, _) => "sp".into(),
-        (_, CellState::Lazy) => "?".into(),
-        (_, CellState::OnDisk) => "d".into(),
-        (_, CellState::Swapped(_)) => "s".into(),
-        (_, CellState::Shared(refs) | CellState::Cow(refs)) => refs.to_string().into(),
-        (_, CellState::Guard) => "!".into(),
-        (_, CellState::KernelOnly) => "k".into(),
-        (_, CellState::Resident) => "".into(),
-    }
-}
-
-fn label(cell: &Cell, holds_sp: bool, faults: bool) -> String {
-    let state = match cell.state {
-        CellState::Lazy => "promised, no frame yet".into(),
-        CellState::OnDisk => "on disk, not read yet".into(),
-        CellState::Swapped(slot) => format!("in swap slot {slot}"),
-        CellState::Resident => "mapped".into(),
-        CellState::Shared(refs) => format!("mapped, the frame is shared by {refs}"),
-        CellState::Cow(refs) => format!("shared by {refs}, copied on the first write"),
-        CellState::KernelOnly => "mapped for the kernel only".into(),
-        CellState::Guard => "guard page".to_owned(),
-    };
-    let mut label = format!("page {}: {state}", cell.va);
-    if let Some(pte) = cell.pte {
-        label += &format!(", frame {}, {}", pte.ppn().base(), FlagLetters(pte));
-    }
-    if holds_sp {
-        label += ", the stack pointer points here";
-    }
-    if faults {
-        label += ", the last fault was here";
-    }
-    label
-}
-
 fn permissions(area: &Area) -> String {
     "rwx"
         .chars()
@@ -186,36 +153,3 @@ fn permissions(area: &Area) -> String {
         .map(|(bit, letter)| if area.prot >> bit & 1 == 1 { letter } else { '-' })
         .collect()
 }
-
-/// What the cells mean; rarer states only where they occur.
-fn legend(rows: &[Row]) -> Html {
-    let occurs = |state: &'static str| {
-        let cells = rows.iter().flat_map(|row| match row {
-            Row::Area { cells, .. } => cells.as_slice(),
-            Row::Gap { strays, .. } => strays.as_slice(),
-        });
-        cells.map(|cell| state_class(cell.state)).any(|class| class == state)
-    };
-    let always = ["resident", "lazy", "guard"];
-    let entry = |&(class, letter, words): &(&'static str, &'static str, &'static str)| {
-        html! { <span><span class={classes!("cell", "sample", class)}>{ letter }</span>{ words }</span> }
-    };
-    html! {
-        <div class="legend cells-legend">
-            { for STATES.iter().filter(|(class, ..)| always.contains(class) || occurs(class)).map(entry) }
-            { entry(&("resident dirty", "", "written (D)")) }
-        </div>
-    }
-}
-
-/// Classes of cells, a letter, and what they mean.
-const STATES: [(&str, &str, &str); 8] = [
-    ("resident", "", "mapped"),
-    ("resident shared", "2", "shared by two"),
-    ("resident cow", "2", "shared, copied when written"),
-    ("lazy", "?", "promised, no frame"),
-    ("on-disk", "d", "on disk"),
-    ("swapped", "s", "in swap"),
-    ("guard", "!", "guard"),
-    ("kernel", "k", "kernel only"),
-];

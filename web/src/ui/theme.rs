@@ -25,6 +25,14 @@ impl Theme {
         }
     }
 
+    const fn label(self) -> &'static str {
+        match self {
+            Self::System => "System colours",
+            Self::Light => "Light",
+            Self::Dark => "Dark",
+        }
+    }
+
     fn remembered() -> Self {
         let name = storage::get(KEY);
         Self::ALL.into_iter().find(|theme| name.as_deref() == Some(theme.name())).unwrap_or(Self::System)
@@ -60,10 +68,10 @@ pub(super) fn ThemeSwitch() -> Html {
     };
     html! {
         <label class="field">
-            { "Colours" }
+            <span class="visually-hidden">{ "Colours" }</span>
             <select id="theme" onchange={choose}>
                 { for Theme::ALL.iter().map(|&each| html! {
-                    <option selected={each == *theme}>{ each.name() }</option>
+                    <option selected={each == *theme}>{ each.label() }</option>
                 }) }
             </select>
         </label>

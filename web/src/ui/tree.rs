@@ -3,29 +3,41 @@
 use std::collections::BTreeSet;
 
 use faultline_abi::PhysAddr;
+use faultline_abi::sv39::PteFlags;
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
 use super::flags::Flags;
-use super::pane::Pane;
+use super::pages::PagedTable;
+use super::pane::{Pane, Views};
+use super::shell::use_showing;
 use super::walk::{entry_link, frame_link};
+use crate::arrangement::Showing;
 use crate::layout::{Marks, TreeRow, tree_rows};
 use crate::linked::Selection;
 use crate::protocol::{Command, Watch};
-use crate::snapshot::Table;
+use crate::snapshot::{Entry, Table};
+
+/// Rows of the tree that are drawn.
+const ROWS_MAX: usize = 600;
+/// The titles of the table's columns.
+const COLUMNS: &[&str] = &["level", "index", "maps", "entry", "flags", "software bits", "points to"];
 
 /// The tree, and the choice of the root.
 #[component]
 pub(super) fn PageTable(PaneProps { desk }: &PaneProps) -> Html {
     let flipped = use_state(BTreeSet::<PhysAddr>::new);
+    let showing = use_showing("page-table");
     let body = match desk.model.table() {
+        _ if showing == Showing::Folded => html! {},
+        Some(table) if showing == Showing::Table => flat(desk, table),
         Some(table) => tree(desk, table, &flipped),
         None => {
             html! { <p class="hint">{ "satp has not held a page table yet: addresses are physical." }</p> }
         }
     };
     html! {
-        <Pane id="page-table" aside={html! { <Roots desk={desk.clone()} /> }}>{ body }</Pane>
+        <Pane id="page-table" aside={html! { <Roots desk={desk.clone()} /> }} sentence={sentence(desk)} views={Views::PictureAndTable}>{ body }</Pane>
     }
 }
 
@@ -38,12 +50,57 @@ fn tree(desk: &Desk, table: &Table, flipped: &UseStateHandle<BTreeSet<PhysAddr>>
         flipped: (**flipped).clone(),
     };
     let rows = tree_rows(table, &marks);
+    let more = rows.len().saturating_sub(ROWS_MAX) + table.left_out;
     html! {
         <>
             <p class="table-head">{ "root at " }{ frame_link(desk, table.addr) }</p>
-            <div class="tree">{ for rows.iter().map(|each| row(desk, each, flipped)) }</div>
+            <div class="tree">{ for rows.iter().take(ROWS_MAX).map(|each| row(desk, each, flipped)) }</div>
+            if more > 0 { <p class="hint">{ format!("and {more} more entries; the table has them all") }</p> }
         </>
     }
+}
+
+/// Every entry of every table below the root, in order of address.
+fn entries(table: &Table) -> Vec<(u32, Entry)> {
+    let below = |entry: &Entry| {
+        let child = entry.child.as_deref().map_or_else(Vec::new, entries);
+        core::iter::once((table.level, Entry { child: None, ..entry.clone() })).chain(child)
+    };
+    table.entries.iter().flat_map(below).collect()
+}
+
+fn sentence(desk: &Desk) -> String {
+    let Some(table) = desk.model.table() else { return String::new() };
+    let all = entries(table);
+    let leaves = all.iter().filter(|(_, entry)| entry.pte.is_leaf()).count();
+    let changed = desk.model.changed_pages();
+    let changed = match changed.as_slice() {
+        [] => String::new(),
+        pages => format!(" Changed since the fault: {} pages, the first is {}.", pages.len(), pages[0]),
+    };
+    format!("Entries: {}, of them pages: {leaves}.{changed}", all.len())
+}
+
+fn flat(desk: &Desk, table: &Table) -> Html {
+    let all = entries(table);
+    let count = all.len();
+    let row = {
+        let desk = desk.clone();
+        Callback::from(move |n: usize| {
+            all.get(n).map_or_else(Html::default, |(level, entry)| {
+            let (pte, flags) = (entry.pte, entry.pte.flags());
+            let rsw = u8::from(flags.contains(PteFlags::RSW1)) * 2 + u8::from(flags.contains(PteFlags::RSW0));
+            html! {
+                <tr key={entry.pte_addr.get().to_string()}>
+                    <td>{ *level }</td><td>{ entry.index }</td><td><code>{ entry.va.to_string() }</code></td>
+                    <td>{ entry_link(&desk, entry.pte_addr) }</td><td><Flags {pte} /></td><td>{ rsw }</td>
+                    <td>{ frame_link(&desk, pte.ppn().base()) }</td>
+                </tr>
+            }
+        })
+        })
+    };
+    html! { <PagedTable id="page-table-rows" caption="Entries of the page tables" {count} {row} columns={COLUMNS} /> }
 }
 
 fn row(desk: &Desk, row: &TreeRow, flipped: &UseStateHandle<BTreeSet<PhysAddr>>) -> Html {

@@ -247,6 +247,38 @@ fn the_back_button_returns_to_the_scenario_before() {
     });
 }
 
+#[test]
+fn axe_finds_no_serious_issue() {
+    let Some(axe) = std::env::var_os("FAULTLINE_AXE") else {
+        return eprintln!("SKIPPED: no axe-core in the environment; `cargo xtask test web` fetches it");
+    };
+    let axe = std::fs::read_to_string(axe).expect("the script is there");
+    on_the_page(async |page: Page, _| {
+        page.open().await;
+        page.browser.client.execute(&axe, Vec::new()).await.expect("the script runs");
+        assert_eq!(serious(&page).await, json!([]));
+        for pane in PANES {
+            page.unfold(pane.id).await;
+        }
+        page.click("[data-va]").await;
+        for (size, scheme) in [((1280, 900), "dark"), ((360, 740), "light")] {
+            page.browser.appear(size, scheme).await;
+            assert_eq!(serious(&page).await, json!([]), "{size:?} {scheme}");
+        }
+        page
+    });
+}
+
+/// What axe calls serious or critical: rule, and the elements.
+async fn serious(page: &Page) -> serde_json::Value {
+    page.eval(
+        "axe.run(document, {resultTypes: ['violations']}).then(found => found.violations
+            .filter(each => ['serious', 'critical'].includes(each.impact))
+            .map(each => [each.id, ...each.nodes.slice(0, 4).map(node => node.html.slice(0, 160) + ' ' + (node.any[0]?.message ?? ''))]))",
+    )
+    .await
+}
+
 fn scenario_file(name: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../static/scenarios").join(name)
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::{Outcome, native, results};
-use crate::{browser, machine, server, sizes, toolchain, web, workspace};
+use crate::{axe, browser, machine, server, sizes, toolchain, web, workspace};
 
 pub(super) fn run() -> Result<Outcome> {
     let browser = match super::needed(browser::ensure())? {
@@ -23,6 +23,9 @@ pub(super) fn run() -> Result<Outcome> {
     cargo.env("FAULTLINE_GUEST", workspace::guest_images());
     cargo.env("CHROMIUM", browser.chromium).env("CHROMEDRIVER", browser.chromedriver);
     cargo.env("FAULTLINE_DIST", &dist);
+    if let Some(axe) = axe::ensure()? {
+        cargo.env("FAULTLINE_AXE", axe);
+    }
     let mut count = results::of_cargo_test(&mut cargo)?;
     count.check("a first visit stays within the budget", sizes::of(&dist)?.check());
     Ok(Outcome::Ran(count))

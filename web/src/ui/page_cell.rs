@@ -1,0 +1,134 @@
+//! A page of an address space as a cell, and what the cells mean.
+
+use faultline_abi::VirtAddr;
+use faultline_abi::sv39::{FlagLetters, PteFlags};
+use yew::prelude::*;
+
+use super::desk::Desk;
+use crate::layout::{Cell, CellState, Row};
+use crate::linked::Selection;
+use crate::snapshot::sp;
+use crate::state::Process;
+
+/// Addresses that the picture points out.
+pub(super) struct Spot {
+    pub fault: Option<VirtAddr>,
+    sp: Option<VirtAddr>,
+    changed: Vec<VirtAddr>,
+}
+
+impl Spot {
+    pub(super) fn new(desk: &Desk, process: &Process) -> Self {
+        let model = &desk.model;
+        let card = model.card.as_ref().filter(|card| card.root() == process.root);
+        let registers = model.snapshot.as_ref().map(|snapshot| &snapshot.registers);
+        let changed = model.changed_pages();
+        Self { fault: card.map(|card| VirtAddr::new(card.trap.stval)), sp: registers.map(sp), changed }
+    }
+}
+
+/// A button for the page.
+pub(super) fn cell(desk: &Desk, spot: &Spot, cell: &Cell) -> Html {
+    let flags = cell.pte.map(|pte| pte.flags());
+    let dirty = flags.is_some_and(|flags| flags.contains(PteFlags::D));
+    let holds_sp = spot.sp.is_some_and(|sp| sp.page_down() == cell.va);
+    let faults = spot.fault.is_some_and(|va| va.page_down() == cell.va);
+    let class = classes!(
+        "cell",
+        state_class(cell.state),
+        dirty.then_some("dirty"),
+        faults.then_some("fault"),
+        spot.changed.contains(&cell.va).then_some("changed"),
+        desk.linked.pages.contains(&cell.va).then_some("selected"),
+    );
+    let label = label(cell, holds_sp, faults);
+    html! {
+        <button type="button" {class} key={cell.va.get().to_string()} data-va={cell.va.to_string()} title={label.clone()} aria-label={label}
+            onclick={desk.selecting(Selection::Page(cell.va))}>
+            { letter(cell, holds_sp) }
+        </button>
+    }
+}
+
+const fn state_class(state: CellState) -> &'static str {
+    match state {
+        CellState::Lazy => "lazy",
+        CellState::OnDisk => "on-disk",
+        CellState::Swapped(_) => "swapped",
+        CellState::Resident => "resident",
+        CellState::Shared(_) => "resident shared",
+        CellState::Cow(_) => "resident cow",
+        CellState::KernelOnly => "kernel",
+        CellState::Guard => "guard",
+    }
+}
+
+fn letter(cell: &Cell, holds_sp: bool) -> AttrValue {
+    match (holds_sp, cell.state) {
+        (true, _) => "sp".into(),
+        (_, CellState::Lazy) => "?".into(),
+        (_, CellState::OnDisk) => "d".into(),
+        (_, CellState::Swapped(_)) => "s".into(),
+        (_, CellState::Shared(refs) | CellState::Cow(refs)) => refs.to_string().into(),
+        (_, CellState::Guard) => "!".into(),
+        (_, CellState::KernelOnly) => "k".into(),
+        (_, CellState::Resident) => "".into(),
+    }
+}
+
+fn label(cell: &Cell, holds_sp: bool, faults: bool) -> String {
+    let state = match cell.state {
+        CellState::Lazy => "promised, no frame yet".into(),
+        CellState::OnDisk => "on disk, not read yet".into(),
+        CellState::Swapped(slot) => format!("in swap slot {slot}"),
+        CellState::Resident => "mapped".into(),
+        CellState::Shared(refs) => format!("mapped, the frame is shared by {refs}"),
+        CellState::Cow(refs) => format!("shared by {refs}, copied on the first write"),
+        CellState::KernelOnly => "mapped for the kernel only".into(),
+        CellState::Guard => "guard page".to_owned(),
+    };
+    let mut label = format!("page {}: {state}", cell.va);
+    if let Some(pte) = cell.pte {
+        label += &format!(", frame {}, {}", pte.ppn().base(), FlagLetters(pte));
+    }
+    if holds_sp {
+        label += ", the stack pointer points here";
+    }
+    if faults {
+        label += ", the last fault was here";
+    }
+    label
+}
+
+/// What the cells mean; rarer states only where they occur.
+pub(super) fn legend(rows: &[Row]) -> Html {
+    let occurs = |state: &'static str| {
+        let cells = rows.iter().flat_map(|row| match row {
+            Row::Area { cells, .. } => cells.as_slice(),
+            Row::Gap { strays, .. } => strays.as_slice(),
+        });
+        cells.map(|cell| state_class(cell.state)).any(|class| class == state)
+    };
+    let always = ["resident", "lazy", "guard"];
+    let entry = |&(class, letter, words): &(&'static str, &'static str, &'static str)| {
+        html! { <span><span class={classes!("cell", "sample", class)}>{ letter }</span>{ words }</span> }
+    };
+    html! {
+        <div class="legend cells-legend">
+            { for STATES.iter().filter(|(class, ..)| always.contains(class) || occurs(class)).map(entry) }
+            { entry(&("resident dirty", "", "written (D)")) }
+        </div>
+    }
+}
+
+/// Classes of cells, a letter, and what they mean.
+const STATES: [(&str, &str, &str); 8] = [
+    ("resident", "", "mapped"),
+    ("resident shared", "2", "shared by two"),
+    ("resident cow", "2", "shared, copied when written"),
+    ("lazy", "?", "promised, no frame"),
+    ("on-disk", "d", "on disk"),
+    ("swapped", "s", "in swap"),
+    ("guard", "!", "guard"),
+    ("kernel", "k", "kernel only"),
+];
