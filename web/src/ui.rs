@@ -21,6 +21,7 @@ mod header;
 mod help;
 mod keys;
 mod link;
+mod menus;
 mod notice;
 mod options;
 mod origin;

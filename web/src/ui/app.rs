@@ -17,6 +17,7 @@ use super::header::Header;
 use super::help::{self, Help};
 use super::keys::use_keys;
 use super::link::WorkerLink;
+use super::menus::use_closing_menus;
 use super::notice::Notices;
 use super::plots::Plots;
 use super::policies::PoliciesPane;
@@ -60,6 +61,7 @@ pub fn App() -> Html {
     use_address(&desk, &shell);
     use_flow_control(&desk);
     use_dropped_files(&desk);
+    use_closing_menus();
     let characters = use_state_eq(help::remembered);
     use_keys(wishes(&desk, &shell), *characters);
     let choose = {

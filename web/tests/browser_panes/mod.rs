@@ -87,7 +87,6 @@ fn frames_are_painted_and_can_be_walked_by_key() {
         page.browser.key("ArrowRight").await;
         page.shows("#frame-under", "frame 0x80001000").await;
         page.click("#frames-used").await;
-        page.browser.key("Home").await;
         page.eval("document.querySelector('#frame-grid').focus()").await;
         page.browser.key("Home").await;
         page.browser.key("Enter").await;
@@ -108,6 +107,8 @@ fn the_hand_looks_and_a_page_goes_to_swap() {
         page.click("#run-until summary").await;
         page.press("until-next").await;
         page.shows("#until-said", "Found: event").await;
+        page.click("#headline").await;
+        page.until("a closed menu", "!document.querySelector('#run-until').open").await;
         page.shows("#sweep", "A ").await;
         page.shows("#went", "leaves frame").await;
         assert!(page.eval("document.querySelectorAll('#sweep .victim').length").await.as_u64() >= Some(1));
@@ -263,6 +264,8 @@ fn axe_finds_no_serious_issue() {
         page.click("[data-va]").await;
         for (size, scheme) in [((1280, 900), "dark"), ((360, 740), "light")] {
             page.browser.appear(size, scheme).await;
+            // Colours change gradually.
+            tokio::time::sleep(std::time::Duration::from_millis(600)).await;
             assert_eq!(serious(&page).await, json!([]), "{size:?} {scheme}");
         }
         page

@@ -1,0 +1,34 @@
+//! Menus close when something else is pressed.
+
+use wasm_bindgen::{JsCast, prelude::Closure};
+use web_sys::{Document, Element, MouseEvent, Node};
+use yew::prelude::*;
+
+/// Closes every menu that was not pressed.
+#[hook]
+pub(super) fn use_closing_menus() {
+    use_effect_with((), |()| {
+        let document = web_sys::window().and_then(|window| window.document());
+        let watched = document.clone();
+        let pressed = Closure::<dyn Fn(MouseEvent)>::new(move |event: MouseEvent| {
+            let target: Option<Node> = event.target().and_then(|target| target.dyn_into().ok());
+            if let Some(document) = &watched {
+                close_others(document, target.as_ref());
+            }
+        });
+        if let Some(document) = &document {
+            let _ = document.add_event_listener_with_callback("click", pressed.as_ref().unchecked_ref());
+        }
+        move || drop(pressed)
+    });
+}
+
+fn close_others(document: &Document, target: Option<&Node>) {
+    let Ok(menus) = document.query_selector_all("details.menu[open]") else { return };
+    let all =
+        (0..menus.length()).filter_map(|n| menus.item(n)).filter_map(|menu| menu.dyn_into::<Element>().ok());
+    for menu in all.filter(|menu| !menu.contains(target)) {
+        // It has the attribute, or it would not have been found.
+        let _ = menu.remove_attribute("open");
+    }
+}
