@@ -43,8 +43,8 @@ pub(super) fn Files(PaneProps { desk }: &PaneProps) -> Html {
     };
     html! {
         <>
-            <button type="button" class="button" id="save" disabled={desk.model.loaded.is_none()} title="Saves this scenario with its notes, options and input" onclick={save}>{ "Save" }</button>
-            <button type="button" class="button" id="open" title="Opens a scenario; a file can also be dropped on the page, or its text pasted" onclick={press}>{ "Open" }</button>
+            <button type="button" class="button" id="save" disabled={desk.model.loaded.is_none()} title="Saves this scenario with its notes, options and input" onclick={save}>{ "Save the scenario" }</button>
+            <button type="button" class="button" id="open" title="Opens a scenario; a file can also be dropped on the page, or its text pasted" onclick={press}>{ "Open a scenario" }</button>
             <input type="file" id="open-file" class="visually-hidden" tabindex="-1" accept=".json,application/json" aria-label="Scenario file" ref={input} onchange={opened} />
         </>
     }

@@ -27,8 +27,13 @@ pub(super) fn Header(PaneProps { desk }: &PaneProps) -> Html {
             { for SWITCHES.iter().map(|&(key, label, choices)| switch(desk, key, label, choices)) }
             <Options desk={desk.clone()} />
             <span class="spread"></span>
-            <Files desk={desk.clone()} />
-            <Share desk={desk.clone()} />
+            <details class="menu" id="file-menu">
+                <summary class="button">{ "File" }</summary>
+                <div class="menu-body">
+                    <Files desk={desk.clone()} />
+                    <Share desk={desk.clone()} />
+                </div>
+            </details>
             <PaneMenu />
             <ThemeSwitch />
         </div>
@@ -65,7 +70,7 @@ fn picker(desk: &Desk) -> Html {
     };
     html! {
         <label class="field">
-            { "Scenario" }
+            <span class="visually-hidden">{ "Scenario" }</span>
             <select id="scenario" onchange={choose}>
                 { for catalogue::built_in().topics.into_iter().map(group) }
                 if let Some(own) = own { <option value="" selected=true>{ own }</option> }

@@ -37,8 +37,8 @@ pub(super) fn Share(PaneProps { desk }: &PaneProps) -> Html {
     html! {
         <>
             <button type="button" class="button" id="share" disabled={desk.model.explored.is_none()}
-                title="Makes a link to this scenario, at this moment, with these panes" onclick={share}>{ "Link" }</button>
-            <span class="visually-hidden" role="status" id="share-said">{ *said }</span>
+                title="Makes a link to this scenario, at this moment, with these panes" onclick={share}>{ "Link to this moment" }</button>
+            <span class="hint" role="status" id="share-said">{ *said }</span>
         </>
     }
 }

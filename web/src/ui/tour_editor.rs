@@ -31,7 +31,7 @@ pub(super) fn TourEditor(PaneProps { desk }: &PaneProps) -> Html {
                 <button type="button" class="button" id="undo" disabled={!desk.model.tour.can_undo()} onclick={edit(desk, Edit::Undo)}>{ "Undo" }</button>
                 <button type="button" class="button" id="redo" disabled={!desk.model.tour.can_redo()} onclick={edit(desk, Edit::Redo)}>{ "Redo" }</button>
             </div>
-            <p class="hint">{ "“Save” in the page's header keeps the notes in the scenario's file." }</p>
+            <p class="hint">{ "“Save the scenario” in the menu “File” keeps the notes in the scenario's file." }</p>
         </div>
     }
 }

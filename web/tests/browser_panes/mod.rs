@@ -223,6 +223,7 @@ fn a_scenario_is_pasted_dropped_linked_and_refused_by_name() {
         page.shows("#failure", "mine.json").await;
         page.click("#failure button").await;
         page.press("next-event").await;
+        page.click("#file-menu summary").await;
         page.click("#share").await;
         page.until("a link", "location.hash.startsWith('#s1.')").await;
         let (link, position) = (page.eval("location.href").await, page.text("#position").await);
