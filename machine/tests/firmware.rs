@@ -48,9 +48,10 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn new(firmware: LoadedProgram, kernel: &LoadedProgram, virtio: Transport) -> Self {
+    fn new(firmware: LoadedProgram, kernel: &LoadedProgram, virtio: Transport, harts: u32) -> Self {
         let disk = Some((0..64 * 512u32).map(|byte| (byte / 512).to_le_bytes()[0]).collect());
-        let config = MachineConfig { firmware: Some(firmware), disk, virtio, ..MachineConfig::default() };
+        let firmware = Some(firmware);
+        let config = MachineConfig { harts, firmware, disk, virtio, ..MachineConfig::default() };
         let machine = Machine::new(config, kernel).unwrap();
         Self { machine, console: Console::default(), seen: 0 }
     }
@@ -78,9 +79,10 @@ impl Terminal {
 }
 
 /// Starts U-Boot and comes to its prompt.
-fn prompt(firmware: LoadedProgram, kernel: &LoadedProgram, virtio: Transport) -> Terminal {
-    let mut terminal = Terminal::new(firmware, kernel, virtio);
+fn prompt(firmware: LoadedProgram, kernel: &LoadedProgram, virtio: Transport, harts: u32) -> Terminal {
+    let mut terminal = Terminal::new(firmware, kernel, virtio, harts);
     terminal.expect("OpenSBI");
+    terminal.expect(&format!("Platform HART Count       : {harts}"));
     terminal.expect("Boot HART PMP Count       : 16");
     terminal.expect("U-Boot");
     terminal.expect("Hit any key");
@@ -96,7 +98,7 @@ fn u_boot_comes_to_its_prompt_behind_fw_jump_and_reads_a_modern_disk() {
     };
     let (firmware, kernel) =
         (LoadedProgram::from_elf(&firmware).unwrap(), LoadedProgram::from_elf(&kernel).unwrap());
-    let mut terminal = prompt(firmware, &kernel, Transport::Modern);
+    let mut terminal = prompt(firmware, &kernel, Transport::Modern, 1);
     read_disk(&mut terminal);
     terminal.type_line("poweroff");
     terminal.expect("poweroff ...");
@@ -105,14 +107,14 @@ fn u_boot_comes_to_its_prompt_behind_fw_jump_and_reads_a_modern_disk() {
 }
 
 #[test]
-fn u_boot_raw_behind_fw_dynamic_reads_a_legacy_disk() {
+fn u_boot_raw_behind_fw_dynamic_on_four_harts_reads_a_legacy_disk() {
     let (Some(firmware), Some(kernel)) = (read(OPENSBI, "fw_dynamic.bin"), read(U_BOOT, "u-boot.bin")) else {
         return;
     };
     let at = PhysAddr::new(KERNEL_BEHIND_FIRMWARE);
     let (firmware, kernel) =
         (LoadedProgram::from_raw(firmware).unwrap(), LoadedProgram::from_raw_at(kernel, at).unwrap());
-    read_disk(&mut prompt(firmware, &kernel, Transport::Legacy));
+    read_disk(&mut prompt(firmware, &kernel, Transport::Legacy, 4));
 }
 
 /// Finds the disk, reads its sixth sector and shows the first bytes.

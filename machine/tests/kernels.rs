@@ -230,3 +230,42 @@ fn a_supervisor_behind_opensbi_starts_calls_and_fences_the_other_harts() {
     let others = lines.iter().filter(|line| line.starts_with("awake ")).count();
     assert_eq!((others, lines.contains(&"all harts answered")), (3, true), "{said}");
 }
+
+/// What a kernel prints on QEMU's board; `None` where there is no QEMU.
+fn on_qemu(arguments: &[&str]) -> Option<String> {
+    let board = ["-machine", "virt", "-m", "128", "-nographic", "-monitor", "none", "-serial", "stdio"];
+    let mut qemu = Command::new("timeout");
+    let output = qemu.args(["120", "qemu-system-riscv64"]).args(board).args(arguments).output().ok()?;
+    // What `timeout` answers where there is no such command.
+    if output.status.code() == Some(127) {
+        eprintln!("SKIPPED: no qemu-system-riscv64; install Debian's package qemu-system-misc");
+        return None;
+    }
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn the_same_kernels_say_the_same_on_qemu() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = |name: &str| folder.join(name).to_str().expect("a name").to_owned();
+    for (symbols, legacy) in [(&[][..], "false"), (&["LEGACY"][..], "true")] {
+        let Some(elf) = assemble("teaching", DRAM, symbols) else { return };
+        let (kernel, image) = (path(&format!("qemu-{legacy}.elf")), path(&format!("qemu-{legacy}.img")));
+        std::fs::write(&kernel, elf).expect("a file");
+        std::fs::write(&image, disk()).expect("a file");
+        let transport = format!("virtio-mmio.force-legacy={legacy}");
+        let drive = format!("file={image},if=none,format=raw,id=x0");
+        let device = "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0";
+        let board = ["-smp", "3", "-bios", "none", "-kernel", &kernel, "-global", &transport];
+        let Some(said) = on_qemu(&[&board[..], &["-drive", &drive, "-device", device]].concat()) else {
+            return;
+        };
+        assert_eq!(sorted_lines(&said), ["booting", "disk ok", "hart 0", "hart 1", "hart 2"]);
+        assert_eq!(std::fs::read(&image).expect("the disk")[6 * 512..][..2], [0x5a, 5]);
+    }
+    let Some(elf) = assemble("clint", DRAM, &[]) else { return };
+    let kernel = path("qemu-clint.elf");
+    std::fs::write(&kernel, elf).expect("a file");
+    assert_eq!(on_qemu(&["-smp", "2", "-bios", "none", "-kernel", &kernel]).as_deref(), Some("k"));
+}

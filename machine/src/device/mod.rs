@@ -318,6 +318,23 @@ mod tests {
     }
 
     #[test]
+    fn every_hart_has_a_context_for_each_of_its_two_modes() {
+        for (context, hart, mode) in
+            [(0, 0, line::MEIP), (1, 0, line::SEIP), (2, 1, line::MEIP), (3, 1, line::SEIP)]
+        {
+            let mut devices = Board::new(2, None);
+            store(&mut devices, 0x1000_0001, Width::Byte, 1).unwrap();
+            store(&mut devices, 0x0c00_0028, Width::Word, 1).unwrap();
+            store(&mut devices, 0x0c00_2000 + 0x80 * context, Width::Word, 1 << 10).unwrap();
+            devices.console_input(b"k");
+            assert_eq!(devices.lines(hart), mode, "context {context}");
+            assert_eq!(devices.lines(1 - hart), 0);
+            assert_eq!(load(&mut devices, 0x0c20_0004 + 0x1000 * context, Width::Word), Ok(10));
+            assert_eq!(devices.lines(hart), 0, "claimed");
+        }
+    }
+
+    #[test]
     fn the_alarm_reaches_the_supervisor_through_the_interrupt_controller() {
         let mut devices = Board::new(1, None);
         let at = rtc::EPOCH_NANOSECONDS + 1_000;

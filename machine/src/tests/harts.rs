@@ -14,7 +14,7 @@ const A5: u8 = 15;
 
 impl Bench {
     /// The same, with so many harts that all begin as the first one stands; `a0` is the hart's number.
-    fn with_harts(mut self, count: u32) -> Self {
+    pub(super) fn with_harts(mut self, count: u32) -> Self {
         let first = self.hart().clone();
         self.machine = self.machine.with_harts(count, Features::default());
         for id in 0..count {

@@ -103,6 +103,37 @@ fn interrupts_are_taken_by_priority_those_to_machine_mode_first() {
 }
 
 #[test]
+fn an_interrupt_comes_before_the_exception_of_the_instruction_that_would_be_next() {
+    let mut bench = Bench::new(&[0xffff_ffff]);
+    let hart = bench.hart();
+    hart.mode = Privilege::Supervisor;
+    hart.csrs.mie = Interrupt::SupervisorSoftware.bit();
+    hart.csrs.mip = Interrupt::SupervisorSoftware.bit();
+    bench.run(1);
+    assert_eq!(bench.machine_trap(), (1 << 63 | 1, 0, CODE));
+}
+
+#[test]
+fn exceptions_of_one_instruction_are_taken_by_priority() {
+    // What fails at once, in the order in which one of them is taken.
+    for (word, a1, trap) in [
+        // An atomic access that is misaligned comes before the fault of its page.
+        (reg(Op::AmoaddD, A0, A1, A2), 0x7000_0004, (6, 0x7000_0004)),
+        (reg(Op::LrW, A0, A1, ZERO), 0x7000_0002, (4, 0x7000_0002)),
+        // A misaligned load that is handled faults by its pages, the first one first.
+        (imm(Op::Ld, A0, A1, 0), 0x7000_0ffc, (13, 0x7000_0ffc)),
+        // A page fault comes before anything that the physical address would raise.
+        (store(Op::Sw, A0, 0, A1), 0x7000_0000, (15, 0x7000_0000)),
+        // An instruction that is illegal raises nothing else.
+        (csr(Op::Csrrw, A0, 0x7ff, A1), 0, (2, u64::from(csr(Op::Csrrw, A0, 0x7ff, A1)))),
+    ] {
+        let mut bench = Bench::supervisor(&[word]);
+        bench.set(A1, a1).run(1);
+        assert_eq!(bench.supervisor_trap(), (trap.0, trap.1, CODE), "{word:#x}");
+    }
+}
+
+#[test]
 fn an_interrupt_needs_its_enable_and_a_lower_or_open_privilege() {
     let pending = Interrupt::SupervisorExternal;
     for (mode, delegated, enables, taken) in [

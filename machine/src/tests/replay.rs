@@ -194,6 +194,15 @@ fn no_guest_harms_the_host() {
         let shift = random.below(64);
         bench.machine.devices_mut().mtimecmp = random.next() >> shift;
         bench.machine.devices_mut().offset = if random.below(2) == 0 { random.next() } else { 0 };
+        // Two of three seeds have several harts, which differ in what they have in their registers.
+        let harts = 1 + u32::try_from(seed % 3).expect("small");
+        let mut bench = if harts > 1 { bench.with_harts(harts) } else { bench };
+        for hart in 1..harts as usize {
+            for _ in 0..8 {
+                let register = u8::try_from(1 + random.below(31)).expect("small");
+                bench.machine.hart_at(hart).x[register] = DATA + random.below(0x4000);
+            }
+        }
         let keyframe = bench.machine.keyframe();
         let first = bench.watch(3000);
         bench.machine.restore(&keyframe);

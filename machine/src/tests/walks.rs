@@ -65,6 +65,30 @@ fn a_table_where_no_memory_is_gives_an_access_fault_of_the_original_kind() {
 }
 
 #[test]
+fn a_table_that_pmp_forbids_gives_an_access_fault_of_the_original_kind() {
+    for (word, va, cause) in [
+        (imm(Op::Lb, A0, A1, 0), 0x4000, 5),
+        (store(Op::Sb, A0, 0, A1), 0x4000, 7),
+        (reg(Op::LrD, A0, A1, ZERO), 0x4000, 5),
+        (reg(Op::AmoorD, A0, A1, A2), 0x4000, 7),
+        (imm(Op::Jalr, ZERO, A1, 0), 0x4000, 1),
+    ] {
+        let mut bench = Bench::supervisor(&[word]);
+        bench.map(0x4000, DATA, "DAXWRV");
+        let table = bench.entry(0x4000) & !0xfff;
+        let pmp = &mut bench.hart().csrs.pmp;
+        pmp.set_address(1, u64::MAX);
+        // Entry 0: the table's page, for nobody below M; entry 1: everything, for all.
+        pmp.set_address(0, table >> 2 | 0x1ff);
+        pmp.set_config(0, 0x1f << 8 | 0x18);
+        let log = bench.set(A1, va).watch(if cause == 1 { 2 } else { 1 });
+        assert_eq!(check_of(&log), Some(Check::TableAccess));
+        assert_eq!(bench.supervisor_trap().0, cause);
+        assert_eq!(bench.supervisor_trap().1, va);
+    }
+}
+
+#[test]
 fn a_page_where_nothing_answers_is_an_access_fault_that_shows_its_walk() {
     let mut bench = Bench::supervisor(&[imm(Op::Lb, A0, A1, 0)]);
     bench.map(0x4000, 0x4000_0000, "DARV");

@@ -12,7 +12,7 @@
 .equ PLIC, 0x0c000000
 .equ DISK, 0x10001000
 .equ FINISHER, 0x100000
-.equ TICK, 2000
+.equ TICK, 50000
 
 .section .text
 .globl _start
