@@ -20,6 +20,7 @@ use crate::{
 mod assembler;
 mod faults;
 mod integer;
+pub mod journey;
 mod paging;
 
 /// DRAM of the measured machines.

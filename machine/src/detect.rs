@@ -403,11 +403,13 @@ impl<S: Sink> Sink for Watched<'_, S> {
     fn translated(&mut self, cx: &Context, satp: u64, walk: &Walk) {
         self.detectors.translated(cx, satp, walk);
         self.warn(cx);
+        self.sink.translated(cx, satp, walk);
     }
 
     fn settled(&mut self, cx: &Context, ram: &Ram) {
         self.detectors.settled(cx, ram);
         self.warn(cx);
+        self.sink.settled(cx, ram);
     }
 
     fn stop(&self) -> bool {

@@ -176,11 +176,24 @@ impl Exact {
 pub struct Semantic {
     processes: Processes,
     spaces: Spaces,
+    /// Events taken in.
+    events: u64,
+}
+
+/// A line of the semantic form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The number of the event that it tells.
+    pub event: u64,
+    /// What it says.
+    pub text: String,
 }
 
 impl Semantic {
     /// Takes in the next event; `mode` is the privilege it happened in.
     pub fn add(&mut self, what: &What, mode: Privilege) {
+        (self.processes.now, self.spaces.now) = (self.events, self.events);
+        self.events += 1;
         if self.processes.lines < LINES_MAX {
             self.processes.add(what, mode);
         }
@@ -193,6 +206,20 @@ impl Semantic {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         if self.processes.sections.is_empty() { self.spaces.lines() } else { self.processes.lines() }
+    }
+
+    /// The lines with their events, section by section, each with its title.
+    #[must_use]
+    pub fn sections(&self) -> Vec<(String, Vec<Line>)> {
+        let of_process =
+            |(i, section): (usize, &Section)| (format!("process {}", i + 1), section.lines.clone());
+        let of_space =
+            |(i, space): (usize, &Space)| (format!("address space {}", i + 1), space.lines.clone());
+        if self.processes.sections.is_empty() {
+            self.spaces.sections.iter().enumerate().map(of_space).collect()
+        } else {
+            self.processes.sections.iter().enumerate().map(of_process).collect()
+        }
     }
 
     /// The lines as one text, each with its line's end.
@@ -218,6 +245,8 @@ struct Processes {
     /// The last page fault that the hardware took, until the kernel says what it makes of it.
     trapped: Option<Trapped>,
     lines: usize,
+    /// The number of the event that is taken in.
+    now: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -229,7 +258,7 @@ struct Trapped {
 
 #[derive(Clone, Debug, Default)]
 struct Section {
-    lines: Vec<String>,
+    lines: Vec<Line>,
     areas: Vec<Area>,
     frames: usize,
 }
@@ -271,7 +300,7 @@ impl Processes {
 
     fn lines(&self) -> Vec<String> {
         let title = |(i, section): (usize, &Section)| {
-            let lines = section.lines.iter().map(|line| format!("  {line}"));
+            let lines = section.lines.iter().map(|line| format!("  {}", line.text));
             std::iter::once(format!("process {}", i + 1)).chain(lines).collect::<Vec<_>>()
         };
         self.sections.iter().enumerate().flat_map(title).collect()
@@ -289,7 +318,8 @@ impl Processes {
 
     fn say(&mut self, pid: u32, line: String) {
         self.lines += 1;
-        self.section(pid).lines.push(line);
+        let event = self.now;
+        self.section(pid).lines.push(Line { event, text: line });
     }
 
     /// Whether the hardware ran into this page, and on which check, or the kernel found it first.
@@ -434,13 +464,15 @@ struct Spaces {
     sections: Vec<Space>,
     by_root: BTreeMap<Ppn, usize>,
     lines: usize,
+    /// The number of the event that is taken in.
+    now: u64,
 }
 
 /// One address space: its first faulting page, from which the others are counted, and its lines.
 #[derive(Clone, Debug)]
 struct Space {
     first_fault: VirtAddr,
-    lines: Vec<String>,
+    lines: Vec<Line>,
 }
 
 impl Spaces {
@@ -449,10 +481,12 @@ impl Spaces {
             What::Trap(trap) if mode == Privilege::User => {
                 let Some(access) = trap.page_fault() else { return };
                 let va = VirtAddr::new(trap.stval);
+                let event = self.now;
                 let space = self.space(satp_root(trap.satp), va);
                 let distance = space.distance(va);
                 let check = trap.check.map_or("no check", check_name);
-                space.lines.push(format!("{} at page {distance}: trapped on {check}", access.name()));
+                let text = format!("{} at page {distance}: trapped on {check}", access.name());
+                space.lines.push(Line { event, text });
                 self.lines += 1;
             }
             What::Pte(change) => self.mapping(change),
@@ -467,7 +501,8 @@ impl Spaces {
         let Some(&index) = self.by_root.get(&change.root) else { return };
         let space = &mut self.sections[index];
         let (old, new) = (rights(change.old), rights(change.new));
-        space.lines.push(format!("page {}: {old} becomes {new}", space.distance(va)));
+        let text = format!("page {}: {old} becomes {new}", space.distance(va));
+        space.lines.push(Line { event: self.now, text });
         self.lines += 1;
     }
 
@@ -482,7 +517,7 @@ impl Spaces {
 
     fn lines(&self) -> Vec<String> {
         let title = |(i, space): (usize, &Space)| {
-            let lines = space.lines.iter().map(|line| format!("  {line}"));
+            let lines = space.lines.iter().map(|line| format!("  {}", line.text));
             std::iter::once(format!("address space {}", i + 1)).chain(lines).collect::<Vec<_>>()
         };
         self.sections.iter().enumerate().flat_map(title).collect()

@@ -6,8 +6,8 @@
 
 use faultline_abi::{PAGE_SIZE, PhysAddr, board};
 
+use self::image::DirtySet;
 pub(crate) use self::image::Image;
-use self::image::{Contents, DirtySet};
 use crate::bus::Width;
 
 mod image;
@@ -301,7 +301,7 @@ impl Ram {
     pub(crate) fn image(&mut self) -> Image {
         for frame in self.dirty.take() {
             if let Some(bytes) = self.bytes.as_chunks().0.get(frame as usize) {
-                self.base.set(frame, Contents::of(bytes));
+                self.base.set(frame, bytes);
             }
         }
         self.base.clone()

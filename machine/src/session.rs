@@ -9,11 +9,12 @@ mod branches;
 mod keyframes;
 mod search;
 
-use faultline_abi::scenario::{Digests, Scenario};
+use faultline_abi::scenario::{Digests, Input, Scenario};
 
 use crate::bus::ExitCode;
 use crate::detect::{Detectors, Discard, Watched};
 use crate::digest;
+use crate::disk_files;
 use crate::drive::Driver;
 use crate::event::{Event, EventKind, Selector};
 use crate::loader::{LoadError, LoadedProgram, Symbols};
@@ -114,10 +115,20 @@ impl Session {
     pub fn load(boot: Boot) -> Result<Self, LoadError> {
         let Boot { scenario, kernel, disk } = boot;
         let program = LoadedProgram::from_elf(&kernel)?;
+        let disk = disk.map(|disk| disk_files::put(disk, &scenario.files)).transpose();
+        let disk = disk.map_err(|error| LoadError::Setting(error.to_string()))?;
         let machine = Machine::new(machine_config(&scenario, disk), &program)?;
-        let mut driver = Driver::new(machine, &scenario.inputs);
+        let session = Self::with_machine(machine, &scenario.inputs, scenario.machine.max_instructions);
+        Ok(Self { symbols: program.symbols, ..session })
+    }
+
+    /// A session of a machine that was put together by hand, with input in order of instruction count, cut off after
+    /// so many instructions and traps.
+    #[must_use]
+    pub fn with_machine(machine: Machine, script: &[Input], limit: u64) -> Self {
+        let mut driver = Driver::new(machine, script);
         let start = driver.keep();
-        Ok(Self {
+        Self {
             driver,
             recording: Recording::default(),
             detectors: Detectors::default(),
@@ -125,10 +136,10 @@ impl Session {
             branches: Branches::default(),
             search: None,
             frontier: 0,
-            limit: scenario.machine.max_instructions,
+            limit,
             exit: None,
-            symbols: program.symbols,
-        })
+            symbols: Symbols::default(),
+        }
     }
 
     /// Goes forward, by at most `max_steps` steps. After [`Progress::Budget`] the same command goes

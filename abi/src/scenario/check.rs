@@ -59,6 +59,9 @@ impl Scenario {
         self.check_kernel()?;
         self.check_images()?;
         files(&self.files)?;
+        if self.images.disk.is_none() && !self.files.is_empty() {
+            return refuse("files", "there is no disk to put them on: `images.disk` is null");
+        }
         self.check_inputs()?;
         self.check_narration()?;
         each("quiz", &self.quiz, |field, question| question.check(field))?;

@@ -28,9 +28,25 @@ const FRAMES_END: u64 = FRAMES + (8 << 20);
 
 /// U-mode under Sv39, about to touch the first page.
 pub(super) fn storm() -> Machine {
+    touching(Work::None)
+}
+
+/// The same, with some 10,000 instructions of work in each page.
+pub(super) fn journey() -> Machine {
+    touching(Work::InPage)
+}
+
+/// What is done with a page that was touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    None,
+    InPage,
+}
+
+fn touching(work: Work) -> Machine {
     let (mut user, mut handler) = (Code::default(), Code::default());
     enter(&mut user, 0, HANDLER, SAVED);
-    touch(&mut user);
+    touch(&mut user, work);
     handle(&mut handler);
     machine(&[(DRAM_BASE, user.words()), (HANDLER, handler.words())], |ram| {
         map_all(ram, "DAXWRV");
@@ -42,13 +58,29 @@ pub(super) fn storm() -> Machine {
 }
 
 /// Touches [`PAGES`] pages, asks for them to be unmapped, and begins again.
-fn touch(code: &mut Code) {
+fn touch(code: &mut Code, work: Work) {
     let start = code.here();
     code.lui(A0, TOUCHED).li(A1, PAGES).lui(A2, PAGE_SIZE);
     let page = code.here();
-    code.store(Op::Sd, A1, 0, A0).reg(Op::Add, A0, A0, A2);
+    code.store(Op::Sd, A1, 0, A0);
+    if work == Work::InPage {
+        compute(code);
+    }
+    code.reg(Op::Add, A0, A0, A2);
     code.imm(Op::Addi, A1, A1, -1).branch(Op::Bne, A1, ZERO, page);
     code.op(Op::Ecall).jump(start);
+}
+
+/// Rounds of eight instructions over the first words of a page.
+const ROUNDS: i32 = 1237;
+
+/// Adds up and changes words in the page at `a0`.
+fn compute(code: &mut Code) {
+    code.li(T1, ROUNDS).li(T2, 0);
+    let round = code.here();
+    code.imm(Op::Andi, A3, T1, 0x3f).imm(Op::Slli, A3, A3, 3).reg(Op::Add, A3, A3, A0);
+    code.imm(Op::Ld, A4, A3, 0).reg(Op::Add, T2, T2, A4).store(Op::Sd, T2, 0, A3);
+    code.imm(Op::Addi, T1, T1, -1).branch(Op::Bne, T1, ZERO, round);
 }
 
 /// Saves 31 registers; maps the next frame where a page fault happened, or unmaps all pages; restores

@@ -8,18 +8,21 @@
 use crate::detect::Detectors;
 use crate::drive::Moment;
 
-/// Steps between keyframes, at first. Keeping one costs as much as some ten thousand steps.
-const DISTANCE: u64 = 1 << 18;
+/// Steps between keyframes, at first: some milliseconds in a browser, and keeping one costs some
+/// hundredths of that.
+const DISTANCE: u64 = 1 << 20;
+/// Up to this distance, memory is saved everywhere alike; beyond it where the run is old.
+const DISTANCE_MAX: u64 = 1 << 22;
 /// When there are this many for good, every second goes and the distance doubles.
 const COUNT_MAX: usize = 1024;
 /// Bytes that those for good may take, as well as they can be counted.
-const BYTES_MAX: usize = 176 << 20;
+const BYTES_MAX: usize = 208 << 20;
 /// What the detectors knew is kept with so many of them.
 const DETECTORS_MAX: usize = 64;
 
 /// Those for now: how many, their bytes, and how short a replay must be to need none.
 const NEAR_MAX: usize = 48;
-const NEAR_BYTES_MAX: usize = 40 << 20;
+const NEAR_BYTES_MAX: usize = 32 << 20;
 const NEAR_STEPS: u64 = 1 << 13;
 
 /// A moment that was kept.
@@ -101,8 +104,18 @@ impl Keyframes {
             self.distance *= 2;
             self.thin(1, self.kept.len());
         }
+        self.save_memory();
+    }
+
+    /// Makes them fewer until they take no more than they may.
+    fn save_memory(&mut self) {
         while self.bytes > BYTES_MAX && self.kept.len() > 3 {
-            self.thin_by_age();
+            if self.distance < DISTANCE_MAX {
+                self.distance *= 2;
+                self.thin(1, self.kept.len());
+            } else {
+                self.thin_by_age();
+            }
         }
     }
 
@@ -122,10 +135,10 @@ impl Keyframes {
     fn thin_by_age(&mut self) {
         let middle = self.kept.len() / 2;
         let (start, turn, end) = (0, self.kept[middle].step, self.last_step());
-        let older_is_thin = turn - start > 3 * (end - turn);
+        let older_is_thin = turn - start > 15 * (end - turn);
         if older_is_thin {
             self.distance = self.distance.saturating_mul(2);
-            self.thin(middle, self.kept.len());
+            self.thin(1, self.kept.len());
         } else {
             self.thin(1, middle.max(3));
         }
@@ -166,9 +179,7 @@ impl Keyframes {
     pub(super) fn append(&mut self, mut tail: Vec<Kept>) {
         self.kept.append(&mut tail);
         self.count_bytes();
-        while self.bytes > BYTES_MAX && self.kept.len() > 3 {
-            self.thin_by_age();
-        }
+        self.save_memory();
     }
 }
 

@@ -283,23 +283,23 @@ impl Session {
 /// Whether an instruction names this integer register as its destination.
 fn writes(bits: u32, number: u8) -> bool {
     let insn = decode(bits).0;
-    let destination = match insn.op.format() {
+    let destination = !matches!(
+        insn.op.format(),
         Format::Branch
-        | Format::Store
-        | Format::FloatLoad
-        | Format::FloatStore
-        | Format::FloatFused
-        | Format::FloatRounded
-        | Format::FloatUnary
-        | Format::FloatRegister
-        | Format::FloatFromInteger
-        | Format::FloatFromBits
-        | Format::Fence
-        | Format::FenceVma
-        | Format::FenceI
-        | Format::Fixed => false,
-        _ => true,
-    };
+            | Format::Store
+            | Format::FloatLoad
+            | Format::FloatStore
+            | Format::FloatFused
+            | Format::FloatRounded
+            | Format::FloatUnary
+            | Format::FloatRegister
+            | Format::FloatFromInteger
+            | Format::FloatFromBits
+            | Format::Fence
+            | Format::FenceVma
+            | Format::FenceI
+            | Format::Fixed
+    );
     destination && insn.rd == number
 }
 

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use faultline_abi::PhysAddr;
 use faultline_abi::scenario::{Image, Scenario, limits};
+use faultline_machine::digest::sha256;
 use faultline_machine::loader::{self, LoadError, LoadedProgram};
+use faultline_machine::recorded::Identities;
 use faultline_machine::scenario;
 
 use crate::ScenarioArguments;
@@ -66,17 +68,37 @@ pub(crate) struct Images {
     pub(crate) disk: Option<Vec<u8>>,
 }
 
-/// Reads the images of a scenario from the folder where they are built.
-pub(crate) fn images(scenario: &Scenario, arguments: &ScenarioArguments) -> Result<Images, Failure> {
+/// Reads the images of a scenario from the folder where they are built. Where images of certain identities are
+/// wanted, by the scenario or by the caller, older ones are looked for under their SHA-256 in its folder
+/// `images`.
+pub(crate) fn images(
+    scenario: &Scenario,
+    arguments: &ScenarioArguments,
+    wanted: Option<&Identities>,
+) -> Result<Images, Failure> {
     let folder = guest_folder(arguments.guest.as_deref(), &arguments.scenario)?;
-    let read = |image_named: &Image| {
-        let path = folder.join(&image_named.name);
-        if path.exists() { image(&path) } else { Err(missing(&path)) }
-    };
     let kernel_path = folder.join(&scenario.images.kernel.name);
-    let kernel = read(&scenario.images.kernel)?;
-    let disk = scenario.images.disk.as_ref().map(read).transpose()?;
+    let kernel = one_image(&folder, &scenario.images.kernel, wanted.map(|wanted| wanted.kernel.as_str()))?;
+    let disk_wanted = wanted.and_then(|wanted| wanted.disk.as_deref());
+    let disk =
+        scenario.images.disk.as_ref().map(|image| one_image(&folder, image, disk_wanted)).transpose()?;
     Ok(Images { kernel, kernel_path, disk })
+}
+
+fn one_image(folder: &Path, named: &Image, wanted: Option<&str>) -> Result<Vec<u8>, Failure> {
+    let path = folder.join(&named.name);
+    let built = if path.exists() { Some(image(&path)?) } else { None };
+    let wanted =
+        wanted.or(named.sha256.as_deref()).filter(|hash| hash.bytes().all(|b| b.is_ascii_hexdigit()));
+    if let Some(hash) = wanted.map(str::to_ascii_lowercase)
+        && built.as_deref().is_none_or(|bytes| sha256(bytes) != hash)
+    {
+        let older = folder.join("images").join(&hash);
+        if older.is_file() {
+            return image(&older);
+        }
+    }
+    built.ok_or_else(|| missing(&path))
 }
 
 fn missing(path: &Path) -> Failure {

@@ -6,13 +6,18 @@
 //! that ended well.
 
 mod boot;
+mod diff;
 mod failure;
 mod files;
 mod output;
+mod progress;
+mod record;
 mod run;
+mod show;
 mod source;
 mod summary;
 mod terminal;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,11 +37,15 @@ use crate::failure::Failure;
 
 /// A deterministic RISC-V board that shows what page faults do.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXIT_CODES: &str = "Exit codes: run and boot give the guest's own, and 3 where the run was cut off. Every other command \
+gives 0 for yes and done, and 1 for no: a digest that is not reproduced, runs that differ. 2 is bad usage or bad input, \
+with one line on stderr that says what is wrong and where.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -48,6 +57,15 @@ enum Command {
     Digest(DigestArguments),
     /// Print the source of one of the guest's programs, or the line that an instruction comes from.
     Source(SourceArguments),
+    /// Run a scenario and keep everything: a recording that a viewer needs no machine for, or its events.
+    Record(RecordArguments),
+    /// Run scenarios and recordings again and compare digests: exit code 0 only if every digest that applies is
+    /// reproduced, 1 if one is not or none applies.
+    Verify(VerifyArguments),
+    /// Tell what one run does and the other does not: exit code 0 if both mean the same, 1 if not.
+    Diff(DiffArguments),
+    /// Print a moment of a run: page fault, processes, page table, frames.
+    Show(ShowArguments),
     /// Print the JSON Schema of scenario files.
     Schema,
 }
@@ -67,6 +85,90 @@ struct ScenarioArguments {
     /// Folder of the kernel and disk that `cargo xtask guest` builds.
     #[arg(long, value_name = "DIR")]
     guest: Option<PathBuf>,
+}
+
+/// How a run is written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// A recording.
+    Json,
+    /// An event a line, as JSON.
+    Jsonl,
+    /// An event a row.
+    Csv,
+}
+
+#[derive(Args, Debug)]
+struct RecordArguments {
+    #[command(flatten)]
+    scenario: ScenarioArguments,
+    /// Where to write it; `-` is stdout.
+    #[arg(short, long, value_name = "FILE|-")]
+    output: PathBuf,
+    /// What to write [default: by the end of the name, .jsonl or .csv; otherwise json]
+    #[arg(long, value_name = "json|jsonl|csv")]
+    format: Option<Format>,
+}
+
+#[derive(Args, Debug)]
+struct VerifyArguments {
+    /// Scenarios and recordings.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Folder of the kernel and disk that `cargo xtask guest` builds; older ones lie in its folder `images`, each
+    /// named by its SHA-256.
+    #[arg(long, value_name = "DIR")]
+    guest: Option<PathBuf>,
+    /// Print a list as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct DiffArguments {
+    /// A scenario or a recording.
+    a: PathBuf,
+    /// Another one, or the same.
+    b: PathBuf,
+    /// Change a setting of both.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Change a setting of A alone.
+    #[arg(long = "set-a", value_name = "KEY=VALUE")]
+    settings_a: Vec<String>,
+    /// Change a setting of B alone.
+    #[arg(long = "set-b", value_name = "KEY=VALUE")]
+    settings_b: Vec<String>,
+    /// Cut both runs off after so many instructions and traps.
+    #[arg(long, value_name = "N", value_parser = count)]
+    max_instructions: Option<u64>,
+    /// Folder of the kernel and disk that `cargo xtask guest` builds.
+    #[arg(long, value_name = "DIR")]
+    guest: Option<PathBuf>,
+    /// Print every difference, however many.
+    #[arg(long)]
+    all: bool,
+    /// Print the comparison as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct ShowArguments {
+    #[command(flatten)]
+    recording: ScenarioArguments,
+    /// The moment just after event number N [default: the end]
+    #[arg(long, value_name = "N")]
+    at: Option<usize>,
+    /// The process whose address space is shown [default: the one that runs]
+    #[arg(long, value_name = "PID")]
+    pid: Option<u32>,
+    /// Print every row, however many.
+    #[arg(long)]
+    all: bool,
+    /// Print the moment as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -305,6 +407,10 @@ fn main() -> ExitCode {
         Command::Boot(arguments) => boot::boot(arguments),
         Command::Digest(arguments) => run::digest(arguments),
         Command::Source(arguments) => source::source(arguments),
+        Command::Record(arguments) => record::record(arguments),
+        Command::Verify(arguments) => verify::verify(arguments),
+        Command::Diff(arguments) => diff::diff(arguments),
+        Command::Show(arguments) => show::show(arguments),
         Command::Schema => schema(),
     };
     result.unwrap_or_else(|failure| failure.report())

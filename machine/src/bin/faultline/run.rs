@@ -6,9 +6,11 @@ use faultline_abi::scenario::{Digests, Image, Scenario};
 use faultline_machine::bus;
 use faultline_machine::detect::{Detectors, Watched};
 use faultline_machine::digest::sha256;
+use faultline_machine::disk_files;
 use faultline_machine::drive::Driver;
 use faultline_machine::loader::LoadedProgram;
 use faultline_machine::machine::{Machine, RunEnd};
+use faultline_machine::recorded::Identities;
 use faultline_machine::recorder::Events;
 use faultline_machine::scenario::machine_config;
 
@@ -31,18 +33,30 @@ enum End {
 }
 
 /// A scenario that is ready to run.
-struct Prepared {
-    scenario: Scenario,
-    images: Images,
-    driver: Driver,
+pub(crate) struct Prepared {
+    pub(crate) scenario: Scenario,
+    pub(crate) images: Images,
+    pub(crate) driver: Driver,
 }
 
-fn prepare(arguments: &ScenarioArguments) -> Result<Prepared, Failure> {
+/// A scenario from a file, ready to run.
+pub(crate) fn prepare(arguments: &ScenarioArguments) -> Result<Prepared, Failure> {
     let scenario = files::scenario(arguments)?;
-    let mut images = files::images(&scenario, arguments)?;
+    prepare_scenario(scenario, arguments, None)
+}
+
+/// A scenario, ready to run with the images that it names, or with those of these identities where they
+/// are at hand.
+pub(crate) fn prepare_scenario(
+    scenario: Scenario,
+    arguments: &ScenarioArguments,
+    wanted: Option<&Identities>,
+) -> Result<Prepared, Failure> {
+    let mut images = files::images(&scenario, arguments, wanted)?;
     let failure = |error| Failure::file(&images.kernel_path, error);
     let program = LoadedProgram::from_elf(&images.kernel).map_err(failure)?;
-    let disk = images.disk.clone();
+    let disk = images.disk.clone().map(|disk| disk_files::put(disk, &scenario.files)).transpose();
+    let disk = disk.map_err(|error| Failure::file(&arguments.scenario, error))?;
     let machine = Machine::new(machine_config(&scenario, disk), &program).map_err(failure)?;
     let driver = Driver::new(machine, &scenario.inputs);
     images.kernel.shrink_to_fit();
