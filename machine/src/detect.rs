@@ -7,19 +7,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use faultline_abi::satp::{Root, Scheme};
-use faultline_abi::sv39::{PTE_SIZE, Pte, PteFlags, satp_root};
+use faultline_abi::satp::Root;
+use faultline_abi::sv39::{Check, PteFlags, satp_root};
 use faultline_abi::trace::{AreaKind, AreaOp, FrameKind, FrameOp, ProcessOp};
 use faultline_abi::{PhysAddr, Ppn, VirtAddr};
 
-use crate::event::{Detector, PteChange, Trap, Warning, What};
+use crate::event::{Detector, Trap, Warning, What};
 use crate::hart::Privilege;
-use crate::inspect::{self, Mapping, Table};
 use crate::mmu::Walk;
 use crate::observer::Context;
 use crate::ram::Ram;
 use crate::recorder::Sink;
+use crate::spread::{Map, Set};
 use crate::translations::{Fence, Held, Key, Translations};
+
+mod spaces;
+use self::spaces::{Spaces, User};
 
 /// Most pages of programs that are followed, and most warnings that are remembered.
 const PAGES_MAX: usize = 1 << 16;
@@ -33,19 +36,21 @@ const READ_PER_INSTRUCTION: u64 = 4;
 pub struct Detectors {
     held: Translations,
     /// By hart.
-    repeats: BTreeMap<u32, Repeats>,
+    repeats: Vec<Repeats>,
     spaces: Spaces,
     said: Said,
     given: BTreeSet<Given>,
     /// What is to be said.
     warnings: Vec<Warning>,
+    /// Emptied, to be filled again.
+    users: Vec<User>,
 }
 
 /// What the kernel says with tracepoints, where it has any.
 #[derive(Clone, Debug, Default)]
 struct Said {
-    freed: BTreeSet<Ppn>,
-    references: BTreeMap<Ppn, u32>,
+    freed: Set<Ppn>,
+    references: Map<Ppn, u32>,
     roots: BTreeMap<u32, Ppn>,
     /// Areas that may be shared on purpose: pid, start and end.
     shareable: BTreeSet<(u32, VirtAddr, VirtAddr)>,
@@ -60,7 +65,7 @@ impl Detectors {
         self.spaces.hart = cx.hart;
         match what {
             What::Trap(trap) => self.trapped(cx, trap),
-            &What::Return { to, target } => self.repeats.entry(cx.hart).or_default().returned(cx, to, target),
+            &What::Return { to, target } => self.repeats(cx).returned(cx, to, target),
             What::Pte(change) => self.spaces.changed(change),
             What::Satp { new, .. } => self.spaces.named(Root::of(*new)),
             &What::Sfence { va, asid } => self.held.fence(Fence { hart: cx.hart, va, asid }),
@@ -87,9 +92,9 @@ impl Detectors {
     pub fn settled(&mut self, cx: &Context, ram: &Ram) {
         self.spaces.hart = cx.hart;
         self.spaces.read_new(cx.instret, ram);
-        for frame in self.spaces.take_touched() {
-            self.judge(frame, ram);
-        }
+        let touched = self.spaces.take_touched();
+        touched.iter().for_each(|&frame| self.judge(frame, ram));
+        self.spaces.give_back(touched);
     }
 
     /// Takes what is to be said, each thing once.
@@ -105,7 +110,7 @@ impl Detectors {
     fn trapped(&mut self, cx: &Context, trap: &Trap) {
         let Some(access) = trap.page_fault() else { return };
         let va = VirtAddr::new(trap.stval);
-        if self.repeats.entry(cx.hart).or_default().faulted(cx, trap) {
+        if self.repeats(cx).faulted(cx, trap) {
             self.warnings.push(Warning {
                 detector: Detector::RepeatedFault,
                 root: Some(satp_root(trap.satp)),
@@ -119,6 +124,14 @@ impl Detectors {
         if let Some(before) = before {
             self.stale(trap.satp, va, before);
         }
+    }
+
+    fn repeats(&mut self, cx: &Context) -> &mut Repeats {
+        let hart = cx.hart as usize;
+        if self.repeats.len() <= hart {
+            self.repeats.resize_with(hart + 1, Repeats::default);
+        }
+        &mut self.repeats[hart]
     }
 
     fn stale(&mut self, satp: u64, va: VirtAddr, before: Held) {
@@ -162,7 +175,14 @@ impl Detectors {
 
     /// What the tables say about one frame, against what is right and what the kernel says.
     fn judge(&mut self, frame: Ppn, ram: &Ram) {
-        let users = self.spaces.users_of(frame, ram);
+        let mut users = core::mem::take(&mut self.users);
+        self.spaces.users_of(frame, ram, &mut users);
+        self.judge_users(frame, &users);
+        users.clear();
+        self.users = users;
+    }
+
+    fn judge_users(&mut self, frame: Ppn, users: &[User]) {
         let Some(&(root, va, _)) = users.first() else { return };
         let mut warn = |detector, root, va, text: String| {
             let (root, va, frame) = (Some(root), Some(va), Some(frame.base()));
@@ -174,11 +194,12 @@ impl Detectors {
             warn(Detector::WritableExecutable, root, va, text);
         }
         let writable = users.iter().filter(|(_, _, pte)| pte.flags().contains(PteFlags::W));
-        let unexpected: Vec<_> =
-            writable.filter(|(root, va, _)| !self.said.is_shareable(*root, *va)).collect();
-        if let Some((other, _, _)) = unexpected.iter().find(|(other, _, _)| *other != unexpected[0].0) {
+        let mut unexpected = writable.filter(|(root, va, _)| !self.said.is_shareable(*root, *va));
+        if let Some((first, va, _)) = unexpected.next()
+            && let Some((other, _, _)) = unexpected.find(|(other, _, _)| other != first)
+        {
             let text = format!("the address space {} may write the same frame", other.base());
-            warn(Detector::WritableInTwo, unexpected[0].0, unexpected[0].1, text);
+            warn(Detector::WritableInTwo, *first, *va, text);
         }
         if self.said.freed.contains(&frame) {
             warn(Detector::FreedButMapped, root, va, "the kernel has freed this frame".to_owned());
@@ -210,16 +231,19 @@ impl Said {
 /// A fault that comes again at once has not been dealt with.
 #[derive(Clone, Debug, Default)]
 struct Repeats {
-    last: Option<Trap>,
+    last: Option<Same>,
     /// The count of instructions at which the one that faulted is tried again.
     retried: Option<u64>,
 }
+
+/// What makes two faults the same: `sepc`, `stval`, `scause`, `satp`, and the check that failed.
+type Same = (VirtAddr, u64, u64, u64, Option<Check>);
 
 impl Repeats {
     /// To return to another place of a program is to let something else run first: the page that was
     /// brought in may be gone again for a good reason.
     fn returned(&mut self, cx: &Context, to: Privilege, target: VirtAddr) {
-        let here = self.last.as_ref().is_some_and(|last| last.sepc == target);
+        let here = self.last.is_some_and(|last| last.0 == target);
         self.retried = here.then_some(cx.instret + 1);
         if !here && to == Privilege::User {
             self.last = None;
@@ -228,146 +252,12 @@ impl Repeats {
 
     /// Whether this very fault, failed check included, was handled just before.
     fn faulted(&mut self, cx: &Context, trap: &Trap) -> bool {
-        let same = |last: &Trap| {
-            (last.sepc, last.stval, last.scause, last.satp, last.check)
-                == (trap.sepc, trap.stval, trap.scause, trap.satp, trap.check)
-        };
-        let again = self.retried == Some(cx.instret) && self.last.as_ref().is_some_and(same);
+        let now = Some((trap.sepc, trap.stval, trap.scause, trap.satp, trap.check));
+        let again = self.retried == Some(cx.instret) && self.last == now;
         self.retried = None;
-        self.last = Some(Trap { walk: None, ..trap.clone() });
+        self.last = now;
         again
     }
-}
-
-/// The pages of programs in every address space that `satp` has named.
-#[derive(Clone, Debug, Default)]
-struct Spaces {
-    known: BTreeMap<Ppn, Scheme>,
-    pages: BTreeMap<(Ppn, VirtAddr), Ppn>,
-    users: BTreeSet<(Ppn, Ppn, VirtAddr)>,
-    /// Roots whose tables are to be read, for more than single entries changed.
-    unread: BTreeSet<Ppn>,
-    /// By hart the frames of which it has changed something.
-    touched: BTreeMap<u32, BTreeSet<Ppn>>,
-    /// The hart that does what is being reported.
-    hart: u32,
-    entries_read: u64,
-}
-
-impl Spaces {
-    fn named(&mut self, root: Option<Root>) {
-        let Some(Root { scheme, frame }) = root else { return };
-        if self.known.len() < PAGES_MAX && self.known.insert(frame, scheme) != Some(scheme) {
-            self.unread.insert(frame);
-        }
-    }
-
-    /// The tables of a root; those that `satp` has not named are taken for Sv39's.
-    fn root(&self, frame: Ppn) -> Root {
-        Root { scheme: self.known.get(&frame).copied().unwrap_or(Scheme::Sv39), frame }
-    }
-
-    fn changed(&mut self, change: &PteChange) {
-        match change.va {
-            Some(va) if change.level == 0 => self.set(change.root, va, change.new),
-            _ if self.known.contains_key(&change.root) => drop(self.unread.insert(change.root)),
-            _ => {}
-        }
-    }
-
-    /// Only pages of 4 KiB that belong to a program are followed.
-    fn set(&mut self, root: Ppn, va: VirtAddr, pte: Pte) {
-        if let Some(frame) = self.pages.remove(&(root, va)) {
-            self.users.remove(&(frame, root, va));
-        }
-        if pte.is_valid()
-            && pte.is_leaf()
-            && pte.flags().contains(PteFlags::U)
-            && self.pages.len() < PAGES_MAX
-        {
-            self.pages.insert((root, va), pte.ppn());
-            self.users.insert((pte.ppn(), root, va));
-            self.touch(pte.ppn());
-        }
-    }
-
-    fn touch(&mut self, frame: Ppn) {
-        self.touched.entry(self.hart).or_default().insert(frame);
-    }
-
-    /// The frames that the hart has changed something of, and no other that has not returned since.
-    fn take_touched(&mut self) -> Vec<Ppn> {
-        let own = self.touched.remove(&self.hart).unwrap_or_default();
-        let elsewhere = |frame: &Ppn| self.touched.values().any(|frames| frames.contains(frame));
-        own.into_iter().filter(|frame| !elsewhere(frame)).collect()
-    }
-
-    fn forget(&mut self, root: Ppn) {
-        self.known.remove(&root);
-        self.clear(root);
-    }
-
-    fn clear(&mut self, root: Ppn) {
-        let (first, last) = ((root, VirtAddr::new(0)), (root, VirtAddr::new(u64::MAX)));
-        let pages: Vec<_> = self.pages.range(first..=last).map(|(&(_, va), &frame)| (va, frame)).collect();
-        for (va, frame) in pages {
-            self.pages.remove(&(root, va));
-            self.users.remove(&(frame, root, va));
-        }
-    }
-
-    /// Reads the tables that are new or have changed as a whole, as far as the allowance goes.
-    fn read_new(&mut self, instret: u64, ram: &Ram) {
-        let allowance = READ_FREE.saturating_add(instret.saturating_mul(READ_PER_INSTRUCTION));
-        for root in core::mem::take(&mut self.unread) {
-            if self.entries_read >= allowance {
-                return;
-            }
-            let tree = inspect::page_table(ram, self.root(root));
-            self.entries_read += 512 * tables(&tree);
-            self.clear(root);
-            for Mapping { va, level, pte } in tree.mappings() {
-                if level == 0 {
-                    self.set(root, va, pte);
-                }
-            }
-        }
-    }
-
-    /// Who maps this frame, as the tables say now.
-    fn users_of(&mut self, frame: Ppn, ram: &Ram) -> Vec<(Ppn, VirtAddr, Pte)> {
-        let first = (frame, Ppn::new(0), VirtAddr::new(0));
-        let of_frame = self.users.range(first..).take_while(|user| user.0 == frame);
-        let believed: Vec<_> = of_frame.map(|&(_, root, va)| (root, va)).collect();
-        let mut users = Vec::new();
-        for (root, va) in believed {
-            match leaf(ram, self.root(root), va)
-                .filter(|pte| pte.ppn() == frame && pte.flags().contains(PteFlags::U))
-            {
-                Some(pte) => users.push((root, va, pte)),
-                None => self.set(root, va, Pte::INVALID),
-            }
-        }
-        users
-    }
-}
-
-fn tables(table: &Table) -> u64 {
-    1 + table.entries.iter().filter_map(|entry| entry.child.as_deref()).map(tables).sum::<u64>()
-}
-
-/// The entry on the last level for this page.
-fn leaf(ram: &Ram, root: Root, va: VirtAddr) -> Option<Pte> {
-    let mut table = root.frame.base();
-    for level in (0..root.scheme.levels()).rev() {
-        let entry = table.wrapping_add(va.vpn(level) as u64 * PTE_SIZE);
-        let pte = Pte::from_raw(ram.read_u64(entry).ok()?);
-        if !pte.is_valid() || pte.is_leaf() {
-            return (pte.is_valid() && level == 0).then_some(pte);
-        }
-        table = pte.ppn().base();
-    }
-    None
 }
 
 /// A sink that has its events watched, and the warnings told like events.

@@ -44,6 +44,7 @@ mod registers;
 pub mod scenario;
 mod schedule;
 pub mod session;
+mod spread;
 pub mod statistics;
 pub mod translations;
 pub mod trap;

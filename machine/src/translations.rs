@@ -5,7 +5,7 @@
 //! still be held, so that a use of something outdated can be named; [`TlbModel`] has a size, and
 //! counts what a TLB of that size would do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, hash_map::Entry};
 
 use faultline_abi::VirtAddr;
 use faultline_abi::addr::VPN_BITS;
@@ -13,6 +13,7 @@ use faultline_abi::sv39::{Access, Pte, PteFlags};
 
 use crate::hart::Privilege;
 use crate::mmu::Walk;
+use crate::spread::{Few, Map};
 
 /// Most translations that are remembered; beyond it all are forgotten.
 const REMEMBERED_MAX: usize = 1 << 16;
@@ -91,25 +92,30 @@ impl Fence {
 /// Every translation that may still be held somewhere.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Translations {
-    /// Pages of 4 KiB: a fence for one address finds its own.
-    small: BTreeMap<Key, Held>,
+    /// Pages of 4 KiB, by hart and page: a fence for one address finds its own.
+    small: Map<(u32, VirtAddr), Few<(u16, Held)>>,
     /// Pieces of superpages.
     large: BTreeMap<Key, Held>,
+    /// How many there are in both.
+    count: usize,
 }
 
 impl Translations {
     /// A translation was made and may be held from now on. Returns what was held before if hardware
     /// could have gone on with it and have done something else.
     pub(crate) fn made(&mut self, key: Key, held: Held, access: Access, mode: Privilege) -> Option<Held> {
-        if self.small.len() + self.large.len() >= REMEMBERED_MAX {
+        if self.count >= REMEMBERED_MAX {
             *self = Self::default();
         }
-        let (own, other) = match held.level {
-            0 => (&mut self.small, &mut self.large),
-            _ => (&mut self.large, &mut self.small),
-        };
-        let moved = other.remove(&key);
-        let before = own.insert(key, held).or(moved)?;
+        let before = if held.level == 0 {
+            let moved = self.remove_large(key);
+            self.insert_small(key, held).or(moved)
+        } else {
+            let moved = self.remove_small(key);
+            let before = self.large.insert(key, held);
+            self.count += usize::from(before.is_none());
+            before.or(moved)
+        }?;
         (before.allows(access, mode) && !before.leads_as(held)).then_some(before)
     }
 
@@ -122,27 +128,83 @@ impl Translations {
         access: Access,
         mode: Privilege,
     ) -> Option<Held> {
-        let held = *self.small.get(&key).or_else(|| self.large.get(&key))?;
+        let held = self.small(key).or_else(|| self.large.get(&key).copied())?;
         let unchanged = now.is_some_and(|now| held.same(Held { leaf: now, ..held }));
         (!unchanged && held.allows(access, mode)).then(|| {
-            self.small.remove(&key);
-            self.large.remove(&key);
+            self.remove_small(key);
+            self.remove_large(key);
             held
         })
     }
 
     pub(crate) fn fence(&mut self, fence: Fence) {
-        self.large.retain(|&key, held| !fence.covers(key, *held));
-        let Some(va) = fence.va else {
-            return self.small.retain(|&key, held| !fence.covers(key, *held));
-        };
-        let key = |asid| Key { hart: fence.hart, page: va.page_down(), asid };
-        let of_page = self.small.range(key(0)..=key(u16::MAX));
-        let covered: Vec<Key> =
-            of_page.filter(|&(&key, &held)| fence.covers(key, held)).map(|(&key, _)| key).collect();
-        for key in covered {
-            self.small.remove(&key);
+        if !self.large.is_empty() {
+            let before = self.large.len();
+            self.large.retain(|&key, held| !fence.covers(key, *held));
+            self.count -= before - self.large.len();
         }
+        match fence.va {
+            Some(va) => self.fence_small((fence.hart, va.page_down()), |asid, held| {
+                fence.covers(Key { hart: fence.hart, page: va.page_down(), asid }, held)
+            }),
+            None => self.fence_all_small(fence),
+        }
+    }
+
+    fn fence_all_small(&mut self, fence: Fence) {
+        let mut count = self.large.len();
+        self.small.retain(|&(hart, page), held| {
+            let left = held.retain(|&(asid, held)| !fence.covers(Key { hart, page, asid }, held));
+            count += if left { held.as_slice().len() } else { 0 };
+            left
+        });
+        self.count = count;
+    }
+
+    /// Forgets what is meant of one page.
+    fn fence_small(&mut self, place: (u32, VirtAddr), meant: impl Fn(u16, Held) -> bool) {
+        if let Entry::Occupied(mut entry) = self.small.entry(place) {
+            let before = entry.get().as_slice().len();
+            if entry.get_mut().retain(|&(asid, held)| !meant(asid, held)) {
+                self.count -= before - entry.get().as_slice().len();
+            } else {
+                entry.remove();
+                self.count -= before;
+            }
+        }
+    }
+
+    fn small(&self, key: Key) -> Option<Held> {
+        let held = self.small.get(&(key.hart, key.page))?;
+        held.as_slice().iter().find(|(asid, _)| *asid == key.asid).map(|&(_, held)| held)
+    }
+
+    fn insert_small(&mut self, key: Key, held: Held) -> Option<Held> {
+        let new = (key.asid, held);
+        match self.small.entry((key.hart, key.page)) {
+            Entry::Occupied(mut entry) => {
+                let others = entry.get_mut();
+                if let Some(old) = others.as_mut_slice().iter_mut().find(|(asid, _)| *asid == key.asid) {
+                    return Some(core::mem::replace(&mut old.1, held));
+                }
+                others.insert(0, new);
+            }
+            Entry::Vacant(entry) => drop(entry.insert(Few::One(new))),
+        }
+        self.count += 1;
+        None
+    }
+
+    fn remove_small(&mut self, key: Key) -> Option<Held> {
+        let held = self.small(key)?;
+        self.fence_small((key.hart, key.page), |asid, _| asid == key.asid);
+        Some(held)
+    }
+
+    fn remove_large(&mut self, key: Key) -> Option<Held> {
+        let held = self.large.remove(&key)?;
+        self.count -= 1;
+        Some(held)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use faultline_abi::board::DRAM_BASE;
-use faultline_abi::sv39::{Check, satp_sv39};
+use faultline_abi::sv39::{PTE_SIZE, Pte, satp_sv39};
 
 use super::*;
+use crate::event::PteChange;
 use crate::hart::Privilege;
 use crate::mmu::walk::{Rules, TableMemory, Update, walk};
 use faultline_abi::sv39::Access;

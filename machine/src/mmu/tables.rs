@@ -7,11 +7,7 @@
 //! What is known follows from the instructions executed alone, never from who observes, and is part
 //! of a keyframe.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use faultline_abi::{
     PhysAddr, Ppn, VirtAddr,
@@ -24,6 +20,7 @@ use crate::{
     bus::Width,
     observer::PteWrite,
     ram::{FrameIndex, Ram, flag, offset_in_page},
+    spread::Map,
 };
 
 /// Where a table stands.
@@ -62,7 +59,7 @@ const SCAN_PER_INSTRUCTION: u64 = 4;
 /// Every known page table.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
-    roles: Arc<HashMap<FrameIndex, Role, BuildHasherDefault<FrameHasher>>>,
+    roles: Arc<Map<FrameIndex, Role>>,
     scanned: u64,
     /// A frame has become known as a table since this was last asked.
     fresh: bool,
@@ -360,25 +357,4 @@ fn entries(ram: &Ram, frame: FrameIndex) -> impl Iterator<Item = (usize, Pte)> +
         let entry = bytes.as_ref()?.as_chunks().0.get(index)?;
         Some((index, Pte::from_raw(u64::from_le_bytes(*entry))))
     })
-}
-
-/// Spreads frame numbers; the same on every host, unlike the standard library's default.
-#[derive(Clone, Copy, Debug, Default)]
-struct FrameHasher(u64);
-
-impl Hasher for FrameHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u32(byte.into());
-        }
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        self.0 =
-            (self.0.rotate_left(5) ^ u64::from(value)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
-    }
 }
