@@ -25,6 +25,7 @@ fn measure(pair: Pair, runs: u32) {
     // The first steps decode the program and touch its memory.
     run.advance(workload.steps() / 10);
     for _ in 0..runs {
+        run.forget();
         let start = processor_time();
         let counts = run.advance(workload.steps());
         println!("{}", counts.line("native", pair, processor_time() - start));

@@ -171,18 +171,24 @@ impl Run {
         Self { machine, listening, recording: Recording::default(), detectors: Detectors::default() }
     }
 
-    /// Makes `steps` steps. What was recorded before is given up, so that a run can be measured again.
+    /// Gives up what was recorded, so that the recording never becomes full. A session never does that,
+    /// so it belongs outside of what is measured.
+    pub fn forget(&mut self) {
+        self.recording = Recording::default();
+    }
+
+    /// Makes `steps` steps.
     ///
     /// # Panics
     /// Where the machine ends before: workloads run for ever.
     pub fn advance(&mut self, steps: u64) -> Counts {
-        self.recording = Recording::default();
+        let known = self.recording.events().len();
         let (instret, step) = (self.machine.instret(), self.machine.step_count());
         let end = self.run(steps);
         assert_eq!(end, RunEnd::Budget, "a workload runs for ever, and its recording is not full");
         let instructions = self.machine.instret() - instret;
         let traps = self.machine.step_count() - step - instructions;
-        Counts { instructions, traps, events: self.recording.events().len() as u64 }
+        Counts { instructions, traps, events: (self.recording.events().len() - known) as u64 }
     }
 
     fn run(&mut self, steps: u64) -> RunEnd {

@@ -7,7 +7,7 @@
 
 use crate::{
     decode::decode,
-    insn::{Insn, Length, Op},
+    insn::{Format, Insn, Length, Op},
     ram::{FrameBytes, FrameIndex, PAGE_BYTES, offset_in_page},
     registers::SINK,
 };
@@ -28,8 +28,11 @@ const PARCELS: usize = PAGE_BYTES / 2;
 /// The number of a decoded page.
 pub(crate) type PageNumber = u32;
 
+/// In a branch or jump: its target is no instruction of its own block.
+pub(crate) const ELSEWHERE: u8 = u8::MAX;
+
 /// Instructions in a row. Only the last can be an unconditional jump; conditional branches may stand
-/// anywhere, so that a block is left early when one is taken.
+/// anywhere, so that a block is left early when one is taken, unless its target is in the block, too.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Block {
     first: u32,
@@ -48,6 +51,14 @@ impl Block {
         let before = (1_u64 << (index % BLOCK_MAX)) - 1;
         let short = u64::from((self.compressed & before).count_ones());
         u64::from(self.start) + 4 * index as u64 - 2 * short
+    }
+
+    /// The instruction at this offset in the page, if one of the block begins there.
+    fn index_of(&self, offset: i32) -> Option<u8> {
+        let offset = u64::try_from(offset).ok()?;
+        (0..self.count as usize)
+            .find(|&index| self.offset_of(index) == offset)
+            .and_then(|index| u8::try_from(index).ok())
     }
 
     /// The length of instruction `index`.
@@ -164,13 +175,15 @@ impl Decoder<'_> {
                 break;
             }
         }
-        Block {
+        let block = Block {
             first: index(first),
             count: index(count),
             start: page_offset(start),
             end: page_offset(self.offset),
             compressed: self.compressed,
-        }
+        };
+        link(&block, self.insns.get_mut(first..).unwrap_or(&mut []));
+        block
     }
 
     /// The instruction at the current offset, as the executor wants it.
@@ -196,10 +209,19 @@ impl Decoder<'_> {
     }
 }
 
+/// Tells the branches and jumps of a block which of its own instructions they go to.
+fn link(block: &Block, insns: &mut [Insn]) {
+    for insn in insns {
+        if matches!(insn.op.format(), Format::Branch | Format::Jump) {
+            insn.rd = block.index_of(insn.imm).unwrap_or(ELSEWHERE);
+        }
+    }
+}
+
 /// The form in which the executor wants an instruction that stands at `offset` of its page: writes to
-/// `x0` go to the sink or make it a NOP, and what is relative to `pc` becomes relative to the page.
+/// `x0` go to the sink or make it a NOP, and what is relative to `pc` becomes relative to the page. The
+/// `rd` of branches and jumps says where in the block they go; JAL links in `rs2`.
 pub(crate) fn prepare(insn: Insn, offset: usize) -> Insn {
-    use crate::insn::Format;
     let insn = insn.with_sink();
     let relative = matches!(insn.op.format(), Format::Branch | Format::Jump) || insn.op == Op::Auipc;
     // The offset is below 4096. A branch or jump reaches at most 1 MiB, and the low twelve bits of
@@ -207,10 +229,11 @@ pub(crate) fn prepare(insn: Insn, offset: usize) -> Insn {
     let imm = if relative { insn.imm.wrapping_add(i32::from(page_offset(offset))) } else { insn.imm };
     let computes = matches!(insn.op.format(), Format::Upper | Format::Immediate | Format::Register)
         || matches!(insn.op.format(), Format::Shift | Format::ShiftWord | Format::Unary);
-    if computes && insn.rd == SINK && insn.op != Op::Tracepoint {
-        Insn::plain(Op::Nop)
-    } else {
-        Insn { imm, ..insn }
+    match insn.op.format() {
+        Format::Branch => Insn { rd: ELSEWHERE, imm, ..insn },
+        Format::Jump => Insn { rd: ELSEWHERE, rs2: insn.rd, imm, ..insn },
+        _ if computes && insn.rd == SINK && insn.op != Op::Tracepoint => Insn::plain(Op::Nop),
+        _ => Insn { imm, ..insn },
     }
 }
 
@@ -377,6 +400,27 @@ mod tests {
         let (_, block) = cache.page(page).and_then(|page| page.block_at(100)).expect("decoded");
         assert_eq!([0, 1, 2, 3].map(|index| block.offset_of(index)), [100, 102, 106, 108]);
         assert_eq!(block.end, 100 + 64 * 2 + 2);
+    }
+
+    #[test]
+    fn branches_and_jumps_know_where_in_their_block_they_go() {
+        let mut bytes = CODE;
+        // beq x0, x0, +6: over the next instruction; beq x0, x0, -6 and j -10: to the start.
+        for (at, word) in [(100, 0x0000_0363_u32), (106, 0xfe00_0de3), (110, 0xff7f_f06f)] {
+            bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
+        }
+        let mut cache = CodeCache::new(1);
+        let page = cache.page_of(0);
+        cache.decode(page, &bytes, 100);
+        let page = cache.page(page).expect("decoded");
+        let (_, block) = page.block_at(100).expect("decoded");
+        let goes_to: Vec<_> = page.insns(block).iter().map(|insn| (insn.op, insn.rd)).collect();
+        let expected = [(Op::Beq, 2), (Op::Addi, 10), (Op::Beq, 0), (Op::Jal, 0)];
+        assert_eq!(goes_to, expected);
+        assert_eq!(
+            prepare(Insn::plain(Op::Jal), 0),
+            Insn { rd: ELSEWHERE, rs2: SINK, ..Insn::plain(Op::Jal) }
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::{
     bus::line,
     counter::{Counter, Counting},
     hart::{Features, Hart, Privilege},
+    insn::{Insn, Op},
     mmu::walk::Update,
     trap::Interrupt,
 };
@@ -329,6 +330,52 @@ pub(crate) fn read(hart: &Hart, csr: u16, clocks: &Clocks) -> Result<u64, Illega
 fn inhibited(csrs: &Csrs) -> u64 {
     let bit = |counter: &Counter, bit| if counter.counting() == Counting::Stands { bit } else { 0 };
     bit(&csrs.mcycle, INHIBIT_CYCLE) | bit(&csrs.minstret, INHIBIT_INSTRET)
+}
+
+/// A CSR instruction on a register that handlers use all the time and that nothing else depends on, or
+/// that only reads one which needs no clock; whether it was done. If not, nothing has changed.
+#[inline(never)]
+pub(crate) fn at_once(hart: &mut Hart, insn: Insn) -> bool {
+    let csr = u16::try_from(insn.imm).unwrap_or(0);
+    if (hart.mode as u16) < csr >> 8 & 0b11 {
+        return false;
+    }
+    let csrs = &mut hart.csrs;
+    let (register, legal) = match csr {
+        number::SSCRATCH => (&mut csrs.sscratch, u64::MAX),
+        number::SEPC => (&mut csrs.sepc, !1),
+        number::SCAUSE => (&mut csrs.scause, u64::MAX),
+        number::STVAL => (&mut csrs.stval, u64::MAX),
+        number::MSCRATCH => (&mut csrs.mscratch, u64::MAX),
+        number::MEPC => (&mut csrs.mepc, !1),
+        number::MCAUSE => (&mut csrs.mcause, u64::MAX),
+        number::MTVAL => (&mut csrs.mtval, u64::MAX),
+        number::SSTATUS | number::MSTATUS | number::MHARTID => return read_at_once(hart, csr, insn),
+        _ => return false,
+    };
+    let (old, operand) = (*register, hart.x[insn.rs1]);
+    let new = match insn.op {
+        Op::Csrrw => operand,
+        Op::Csrrs => old | operand,
+        Op::Csrrc => old & !operand,
+        Op::Csrrwi => insn.rs1.into(),
+        Op::Csrrsi => old | u64::from(insn.rs1),
+        _ => old & !u64::from(insn.rs1),
+    };
+    *register = new & legal;
+    hart.x[insn.rd] = old;
+    true
+}
+
+fn read_at_once(hart: &mut Hart, csr: u16, insn: Insn) -> bool {
+    let reads = insn.rs1 == 0 && !matches!(insn.op, Op::Csrrw | Op::Csrrwi);
+    match read(hart, csr, &Clocks { instret: 0, cycle: 0, time: 0 }) {
+        Ok(value) if reads => {
+            hart.x[insn.rd] = value;
+            true
+        }
+        _ => false,
+    }
 }
 
 /// Registers that exist, read as zero and ignore writes. Those of the trigger module say that way that

@@ -50,9 +50,10 @@ mod browser {
         let (workload, listening) = (pair.0.name(), pair.1.name());
         evaluate(browser, &format!("void (window.run = new bench.Bench('{workload}', '{listening}'))")).await;
         for _ in 0..WARM_UP {
-            evaluate(browser, "void run.advance()").await;
+            evaluate(browser, "void (run.forget(), run.advance())").await;
         }
         for _ in 0..runs {
+            evaluate(browser, "run.forget()").await;
             let before = thread_time(browser).await;
             let counts = evaluate(browser, "Array.from(run.advance(), Number)").await;
             let [instructions, traps, events] = [0, 1, 2].map(|at| counts[at].as_u64().unwrap_or_default());

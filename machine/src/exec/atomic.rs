@@ -8,8 +8,10 @@ use crate::{
     bus::{Devices, Width},
     hart::Reservation,
     insn::{Insn, Op},
+    mmu::tlb::{self, Array},
     observer::Observer,
-    ram::FrameIndex,
+    ram::{FrameBytes, FrameIndex, offset_in_page},
+    registers::Registers,
     trap::Exception,
 };
 
@@ -83,6 +85,39 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
     fn physical(&self, frame: FrameIndex, offset: usize) -> PhysAddr {
         self.system.ram.address_of(frame).wrapping_add(offset as u64)
     }
+}
+
+/// An AMO on memory that the store TLB has at hand; whether it was done.
+#[inline(never)]
+pub(super) fn at_once(x: &mut Registers, stores: &Array, frames: &mut [FrameBytes], insn: Insn) -> bool {
+    let width = width_of(insn.op);
+    let va = x[insn.rs1];
+    let entry = stores[tlb::slot(va)];
+    // The low bits that must be zero in an aligned access are compared with those of the tag.
+    if entry.tag != va & (!0xfff | (width.bytes() - 1)) {
+        return false;
+    }
+    let bytes = frames.get_mut(entry.frame as usize).and_then(|frame| frame.get_mut(offset_in_page(va)..));
+    match (width, bytes) {
+        (Width::Word, Some(bytes)) => modify_at(bytes, |old: [u8; 4]| {
+            let old = sign_extend(u32::from_le_bytes(old).into(), width);
+            let new = combine(insn.op, old, sign_extend(x[insn.rs2] & width.mask(), width)).to_le_bytes();
+            x[insn.rd] = old;
+            [new[0], new[1], new[2], new[3]]
+        }),
+        (_, Some(bytes)) => modify_at(bytes, |old: [u8; 8]| {
+            let old = u64::from_le_bytes(old);
+            let new = combine(insn.op, old, x[insn.rs2]);
+            x[insn.rd] = old;
+            new.to_le_bytes()
+        }),
+        (_, None) => false,
+    }
+}
+
+/// Changes the first bytes; whether there are so many.
+fn modify_at<const N: usize>(bytes: &mut [u8], change: impl FnOnce([u8; N]) -> [u8; N]) -> bool {
+    bytes.first_chunk_mut().map(|slot| *slot = change(*slot)).is_some()
 }
 
 /// What an AMO stores. Word operands come sign-extended, which keeps both orders among them.

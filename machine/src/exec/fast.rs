@@ -12,18 +12,19 @@
     reason = "two's complement arithmetic on registers is what this file is about"
 )]
 
-use super::{arithmetic as alu, bits};
+use super::{arithmetic as alu, atomic, bits};
 use crate::{
-    code::{Block, CodeCache, Page, Place},
+    code::{Block, CodeCache, ELSEWHERE, Page, Place},
+    csr,
+    hart::Hart,
     insn::{Insn, Op},
     mmu::tlb::{self, Array, Set},
     ram::FrameBytes,
-    registers::Registers,
 };
 
 /// What the fast path works on.
 pub(super) struct Fast<'a> {
-    pub(super) x: &'a mut Registers,
+    pub(super) hart: &'a mut Hart,
     pub(super) frames: &'a mut [FrameBytes],
     pub(super) code: &'a CodeCache,
     pub(super) fetch: &'a Set,
@@ -60,12 +61,24 @@ pub(super) struct Done {
 
 /// How a run through a block ended.
 enum Leave {
-    /// Behind the last instruction that was allowed.
-    End,
-    /// By a jump to this address; so many instructions are done.
-    Jump(u64, usize),
-    /// Before the instruction of this index.
+    /// Before the instruction of this index, or behind the last one.
+    At(usize),
+    /// By a jump to this address.
+    Jump(u64),
+    /// Before the instruction of this index, which needs the slow path.
     Slow(usize),
+}
+
+/// Why instructions are no longer executed one behind the other.
+enum Break<'a> {
+    /// No more are allowed.
+    End,
+    /// A branch or jump was taken; it knows where it goes.
+    Taken(&'a Insn),
+    /// A jump to this address.
+    To(u64),
+    /// The last one needs the slow path.
+    Slow,
 }
 
 /// What became of one instruction on its own.
@@ -81,18 +94,18 @@ impl Fast<'_> {
     /// Executes one instruction that stands in the page at `page_va`; `end` is the address behind it.
     #[inline(never)]
     pub(super) fn single(&mut self, insn: Insn, page_va: u64, end: u64) -> Single {
-        match self.block(&[insn], page_va, end) {
-            Leave::End => Single::Done(end),
-            Leave::Jump(target, _) => Single::Done(target),
+        match self.block(&[insn], 0, &mut 1, page_va, end) {
+            Leave::At(_) => Single::Done(end),
+            Leave::Jump(target) => Single::Done(target),
             Leave::Slow(_) => Single::Slow,
         }
     }
 
     /// Executes at most `allowed` instructions. Leaves the address of the next one in `pc`, and where it
     /// stands in `place` if it needs the slow path.
-    pub(super) fn run(&mut self, pc: &mut u64, allowed: u64, start: Start, place: &mut Place) -> Done {
+    pub(super) fn run(&mut self, allowed: u64, start: Start, place: &mut Place) -> Done {
         let mut left = allowed;
-        let mut at = *pc;
+        let mut at = self.hart.pc;
         let mut start = start;
         let stop = loop {
             if start == Start::Fresh {
@@ -108,7 +121,7 @@ impl Fast<'_> {
             }
             start = Start::Fresh;
         };
-        *pc = at;
+        self.hart.pc = at;
         Done { count: allowed - left, stop }
     }
 
@@ -133,22 +146,15 @@ impl Fast<'_> {
         };
         loop {
             let Some((number, block)) = found else { return Some(Stop::NotDecoded) };
-            let insns = page.insns(block).get(from..).unwrap_or(&[]);
-            let allowed = insns.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+            let insns = page.insns(block);
             let end = page_va.wrapping_add(block.end.into());
-            match self.block(insns.get(..allowed).unwrap_or(&[]), page_va, end) {
-                Leave::Jump(target, done) => {
-                    *left -= done as u64;
-                    *at = target;
-                }
-                Leave::End => {
-                    *left -= allowed as u64;
-                    *at = if allowed < insns.len() { address(page_va, block, from + allowed) } else { end };
-                }
-                Leave::Slow(done) => {
-                    *left -= done as u64;
-                    (place.block, place.index) = (number, from + done);
-                    *at = address(page_va, block, from + done);
+            match self.block(insns, from, left, page_va, end) {
+                Leave::Jump(target) => *at = target,
+                Leave::At(index) if index < insns.len() => *at = address(page_va, block, index),
+                Leave::At(_) => *at = end,
+                Leave::Slow(index) => {
+                    (place.block, place.index) = (number, index);
+                    *at = address(page_va, block, index);
                     return Some(Stop::Slow);
                 }
             }
@@ -163,179 +169,236 @@ impl Fast<'_> {
         }
     }
 
-    /// Runs through `insns`, which stand in the page at `page_va`; `end` is the address behind the
-    /// whole block. What is relative to `pc` was made relative to the page when it was decoded.
+    /// Runs through `insns`, a block in the page at `page_va`, from instruction `from` on; `end` is the
+    /// address behind it. What is relative to `pc` was made relative to the page when it was decoded.
+    /// A branch whose target is in the block goes there at once.
+    #[inline(always)]
+    fn block(&mut self, insns: &[Insn], mut from: usize, left: &mut u64, page_va: u64, end: u64) -> Leave {
+        loop {
+            let behind = insns.get(from..).unwrap_or(&[]);
+            let allowed = behind.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+            let mut stretch = behind.get(..allowed).unwrap_or(&[]).iter();
+            let reason = self.stretch(&mut stretch, page_va, end);
+            let done = allowed - stretch.len();
+            *left -= done as u64;
+            let taken = match reason {
+                Break::End => return Leave::At(from + done),
+                Break::To(target) => return Leave::Jump(target),
+                Break::Slow => {
+                    *left += 1;
+                    return Leave::Slow(from + done - 1);
+                }
+                Break::Taken(taken) => taken,
+            };
+            if taken.rd == ELSEWHERE || *left == 0 {
+                return Leave::Jump(page_va.wrapping_add(extend(taken.imm)));
+            }
+            from = taken.rd.into();
+        }
+    }
+
+    /// Executes one instruction behind the other until there is none left or one goes elsewhere; that
+    /// one was taken from `insns`, too.
     #[inline(always)]
     #[allow(clippy::too_many_lines, reason = "one line for each instruction")]
-    fn block(&mut self, insns: &[Insn], page_va: u64, end: u64) -> Leave {
-        let x = &mut *self.x;
+    fn stretch<'a>(&mut self, insns: &mut core::slice::Iter<'a, Insn>, page_va: u64, end: u64) -> Break<'a> {
+        let hart = &mut *self.hart;
         let frames = &mut *self.frames;
         let (loads, stores) = (&*self.data.load, &*self.data.store);
 
         macro_rules! load {
-            ($insn:ident, $at:ident, $unsigned:ty, $kind:ty) => {{
-                let va = x[$insn.rs1].wrapping_add(extend($insn.imm));
+            ($x:ident, $insn:ident, $unsigned:ty, $kind:ty) => {{
+                let va = $x[$insn.rs1].wrapping_add(extend($insn.imm));
                 match load(loads, frames, va) {
-                    Some(bytes) => x[$insn.rd] = <$unsigned>::from_le_bytes(bytes) as $kind as u64,
-                    None => return Leave::Slow($at),
+                    Some(bytes) => $x[$insn.rd] = <$unsigned>::from_le_bytes(bytes) as $kind as u64,
+                    None => return Break::Slow,
                 }
             }};
         }
         macro_rules! store {
-            ($insn:ident, $at:ident, $unsigned:ty) => {{
-                let va = x[$insn.rs1].wrapping_add(extend($insn.imm));
-                let bytes = (x[$insn.rs2] as $unsigned).to_le_bytes();
+            ($x:ident, $insn:ident, $unsigned:ty) => {{
+                let va = $x[$insn.rs1].wrapping_add(extend($insn.imm));
+                let bytes = ($x[$insn.rs2] as $unsigned).to_le_bytes();
                 if !store(stores, frames, va, bytes) {
-                    return Leave::Slow($at);
+                    return Break::Slow;
                 }
             }};
         }
         macro_rules! branch {
-            ($insn:ident, $at:ident, $taken:expr) => {
+            ($insn:ident, $taken:expr) => {
                 if $taken {
-                    return Leave::Jump(page_va.wrapping_add(extend($insn.imm)), $at + 1);
+                    return Break::Taken($insn);
                 }
             };
         }
         macro_rules! immediate {
-            ($insn:ident, $f:expr) => {
-                x[$insn.rd] = $f(x[$insn.rs1], extend($insn.imm))
+            ($x:ident, $insn:ident, $f:expr) => {
+                $x[$insn.rd] = $f($x[$insn.rs1], extend($insn.imm))
             };
         }
         macro_rules! register {
-            ($insn:ident, $f:expr) => {
-                x[$insn.rd] = $f(x[$insn.rs1], x[$insn.rs2])
+            ($x:ident, $insn:ident, $f:expr) => {
+                $x[$insn.rd] = $f($x[$insn.rs1], $x[$insn.rs2])
             };
         }
         macro_rules! unary {
-            ($insn:ident, $f:expr) => {
-                x[$insn.rd] = $f(x[$insn.rs1])
+            ($x:ident, $insn:ident, $f:expr) => {
+                $x[$insn.rd] = $f($x[$insn.rs1])
             };
         }
 
-        for (at, insn) in insns.iter().enumerate() {
+        for insn in insns {
+            let x = &mut hart.x;
             match insn.op {
-                Op::Lb => load!(insn, at, u8, i8),
-                Op::Lh => load!(insn, at, u16, i16),
-                Op::Lw => load!(insn, at, u32, i32),
-                Op::Ld => load!(insn, at, u64, u64),
-                Op::Lbu => load!(insn, at, u8, u8),
-                Op::Lhu => load!(insn, at, u16, u16),
-                Op::Lwu => load!(insn, at, u32, u32),
-                Op::Sb => store!(insn, at, u8),
-                Op::Sh => store!(insn, at, u16),
-                Op::Sw => store!(insn, at, u32),
-                Op::Sd => store!(insn, at, u64),
+                Op::Lb => load!(x, insn, u8, i8),
+                Op::Lh => load!(x, insn, u16, i16),
+                Op::Lw => load!(x, insn, u32, i32),
+                Op::Ld => load!(x, insn, u64, u64),
+                Op::Lbu => load!(x, insn, u8, u8),
+                Op::Lhu => load!(x, insn, u16, u16),
+                Op::Lwu => load!(x, insn, u32, u32),
+                Op::Sb => store!(x, insn, u8),
+                Op::Sh => store!(x, insn, u16),
+                Op::Sw => store!(x, insn, u32),
+                Op::Sd => store!(x, insn, u64),
 
-                Op::Beq => branch!(insn, at, x[insn.rs1] == x[insn.rs2]),
-                Op::Bne => branch!(insn, at, x[insn.rs1] != x[insn.rs2]),
-                Op::Blt => branch!(insn, at, (x[insn.rs1] as i64) < x[insn.rs2] as i64),
-                Op::Bge => branch!(insn, at, x[insn.rs1] as i64 >= x[insn.rs2] as i64),
-                Op::Bltu => branch!(insn, at, x[insn.rs1] < x[insn.rs2]),
-                Op::Bgeu => branch!(insn, at, x[insn.rs1] >= x[insn.rs2]),
+                Op::Beq => branch!(insn, x[insn.rs1] == x[insn.rs2]),
+                Op::Bne => branch!(insn, x[insn.rs1] != x[insn.rs2]),
+                Op::Blt => branch!(insn, (x[insn.rs1] as i64) < x[insn.rs2] as i64),
+                Op::Bge => branch!(insn, x[insn.rs1] as i64 >= x[insn.rs2] as i64),
+                Op::Bltu => branch!(insn, x[insn.rs1] < x[insn.rs2]),
+                Op::Bgeu => branch!(insn, x[insn.rs1] >= x[insn.rs2]),
                 Op::Jal => {
-                    x[insn.rd] = end;
-                    return Leave::Jump(page_va.wrapping_add(extend(insn.imm)), at + 1);
+                    x[insn.rs2] = end;
+                    return Break::Taken(insn);
                 }
                 Op::Jalr => {
                     let target = x[insn.rs1].wrapping_add(extend(insn.imm)) & !1;
                     x[insn.rd] = end;
-                    return Leave::Jump(target, at + 1);
+                    return Break::To(target);
                 }
                 Op::Lui => x[insn.rd] = extend(insn.imm),
                 Op::Auipc => x[insn.rd] = page_va.wrapping_add(extend(insn.imm)),
 
-                Op::Addi => immediate!(insn, u64::wrapping_add),
-                Op::Slti => immediate!(insn, alu::slt),
-                Op::Sltiu => immediate!(insn, alu::sltu),
-                Op::Xori => immediate!(insn, |a, b| a ^ b),
-                Op::Ori => immediate!(insn, |a, b| a | b),
-                Op::Andi => immediate!(insn, |a, b| a & b),
-                Op::Slli => immediate!(insn, alu::sll),
-                Op::Srli => immediate!(insn, alu::srl),
-                Op::Srai => immediate!(insn, alu::sra),
-                Op::Addiw => immediate!(insn, alu::addw),
-                Op::Slliw => immediate!(insn, alu::sllw),
-                Op::Srliw => immediate!(insn, alu::srlw),
-                Op::Sraiw => immediate!(insn, alu::sraw),
+                Op::Addi => immediate!(x, insn, u64::wrapping_add),
+                Op::Slti => immediate!(x, insn, alu::slt),
+                Op::Sltiu => immediate!(x, insn, alu::sltu),
+                Op::Xori => immediate!(x, insn, |a, b| a ^ b),
+                Op::Ori => immediate!(x, insn, |a, b| a | b),
+                Op::Andi => immediate!(x, insn, |a, b| a & b),
+                Op::Slli => immediate!(x, insn, alu::sll),
+                Op::Srli => immediate!(x, insn, alu::srl),
+                Op::Srai => immediate!(x, insn, alu::sra),
+                Op::Addiw => immediate!(x, insn, alu::addw),
+                Op::Slliw => immediate!(x, insn, alu::sllw),
+                Op::Srliw => immediate!(x, insn, alu::srlw),
+                Op::Sraiw => immediate!(x, insn, alu::sraw),
 
-                Op::Add => register!(insn, u64::wrapping_add),
-                Op::Sub => register!(insn, u64::wrapping_sub),
-                Op::Sll => register!(insn, alu::sll),
-                Op::Slt => register!(insn, alu::slt),
-                Op::Sltu => register!(insn, alu::sltu),
-                Op::Xor => register!(insn, |a, b| a ^ b),
-                Op::Srl => register!(insn, alu::srl),
-                Op::Sra => register!(insn, alu::sra),
-                Op::Or => register!(insn, |a, b| a | b),
-                Op::And => register!(insn, |a, b| a & b),
-                Op::Addw => register!(insn, alu::addw),
-                Op::Subw => register!(insn, alu::subw),
-                Op::Sllw => register!(insn, alu::sllw),
-                Op::Srlw => register!(insn, alu::srlw),
-                Op::Sraw => register!(insn, alu::sraw),
-                Op::Mul => register!(insn, u64::wrapping_mul),
-                Op::Mulh => register!(insn, alu::mulh),
-                Op::Mulhsu => register!(insn, alu::mulhsu),
-                Op::Mulhu => register!(insn, alu::mulhu),
-                Op::Div => register!(insn, alu::div),
-                Op::Divu => register!(insn, alu::divu),
-                Op::Rem => register!(insn, alu::rem),
-                Op::Remu => register!(insn, alu::remu),
-                Op::Mulw => register!(insn, alu::mulw),
-                Op::Divw => register!(insn, alu::divw),
-                Op::Divuw => register!(insn, alu::divuw),
-                Op::Remw => register!(insn, alu::remw),
-                Op::Remuw => register!(insn, alu::remuw),
+                Op::Add => register!(x, insn, u64::wrapping_add),
+                Op::Sub => register!(x, insn, u64::wrapping_sub),
+                Op::Sll => register!(x, insn, alu::sll),
+                Op::Slt => register!(x, insn, alu::slt),
+                Op::Sltu => register!(x, insn, alu::sltu),
+                Op::Xor => register!(x, insn, |a, b| a ^ b),
+                Op::Srl => register!(x, insn, alu::srl),
+                Op::Sra => register!(x, insn, alu::sra),
+                Op::Or => register!(x, insn, |a, b| a | b),
+                Op::And => register!(x, insn, |a, b| a & b),
+                Op::Addw => register!(x, insn, alu::addw),
+                Op::Subw => register!(x, insn, alu::subw),
+                Op::Sllw => register!(x, insn, alu::sllw),
+                Op::Srlw => register!(x, insn, alu::srlw),
+                Op::Sraw => register!(x, insn, alu::sraw),
+                Op::Mul => register!(x, insn, u64::wrapping_mul),
+                Op::Mulh => register!(x, insn, alu::mulh),
+                Op::Mulhsu => register!(x, insn, alu::mulhsu),
+                Op::Mulhu => register!(x, insn, alu::mulhu),
+                Op::Div => register!(x, insn, alu::div),
+                Op::Divu => register!(x, insn, alu::divu),
+                Op::Rem => register!(x, insn, alu::rem),
+                Op::Remu => register!(x, insn, alu::remu),
+                Op::Mulw => register!(x, insn, alu::mulw),
+                Op::Divw => register!(x, insn, alu::divw),
+                Op::Divuw => register!(x, insn, alu::divuw),
+                Op::Remw => register!(x, insn, alu::remw),
+                Op::Remuw => register!(x, insn, alu::remuw),
 
-                Op::AddUw => register!(insn, bits::add_uw),
-                Op::Sh1add => register!(insn, bits::shift_add::<1>),
-                Op::Sh2add => register!(insn, bits::shift_add::<2>),
-                Op::Sh3add => register!(insn, bits::shift_add::<3>),
-                Op::Sh1addUw => register!(insn, bits::shift_add_uw::<1>),
-                Op::Sh2addUw => register!(insn, bits::shift_add_uw::<2>),
-                Op::Sh3addUw => register!(insn, bits::shift_add_uw::<3>),
-                Op::SlliUw => immediate!(insn, bits::slli_uw),
-                Op::Andn => register!(insn, |a: u64, b: u64| a & !b),
-                Op::Orn => register!(insn, |a: u64, b: u64| a | !b),
-                Op::Xnor => register!(insn, |a: u64, b: u64| !(a ^ b)),
-                Op::Min => register!(insn, bits::min),
-                Op::Minu => register!(insn, bits::minu),
-                Op::Max => register!(insn, bits::max),
-                Op::Maxu => register!(insn, bits::maxu),
-                Op::Rol => register!(insn, bits::rol),
-                Op::Ror => register!(insn, bits::ror),
-                Op::Rolw => register!(insn, bits::rolw),
-                Op::Rorw => register!(insn, bits::rorw),
-                Op::Rori => immediate!(insn, bits::ror),
-                Op::Roriw => immediate!(insn, bits::rorw),
-                Op::Clz => unary!(insn, bits::clz),
-                Op::Ctz => unary!(insn, bits::ctz),
-                Op::Cpop => unary!(insn, bits::cpop),
-                Op::Clzw => unary!(insn, bits::clzw),
-                Op::Ctzw => unary!(insn, bits::ctzw),
-                Op::Cpopw => unary!(insn, bits::cpopw),
-                Op::SextB => unary!(insn, bits::sext_b),
-                Op::SextH => unary!(insn, bits::sext_h),
-                Op::ZextH => unary!(insn, bits::zext_h),
-                Op::OrcB => unary!(insn, bits::orc_b),
-                Op::Rev8 => unary!(insn, u64::swap_bytes),
-                Op::Bset => register!(insn, bits::bset),
-                Op::Bclr => register!(insn, bits::bclr),
-                Op::Binv => register!(insn, bits::binv),
-                Op::Bext => register!(insn, bits::bext),
-                Op::Bseti => immediate!(insn, bits::bset),
-                Op::Bclri => immediate!(insn, bits::bclr),
-                Op::Binvi => immediate!(insn, bits::binv),
-                Op::Bexti => immediate!(insn, bits::bext),
+                Op::AddUw => register!(x, insn, bits::add_uw),
+                Op::Sh1add => register!(x, insn, bits::shift_add::<1>),
+                Op::Sh2add => register!(x, insn, bits::shift_add::<2>),
+                Op::Sh3add => register!(x, insn, bits::shift_add::<3>),
+                Op::Sh1addUw => register!(x, insn, bits::shift_add_uw::<1>),
+                Op::Sh2addUw => register!(x, insn, bits::shift_add_uw::<2>),
+                Op::Sh3addUw => register!(x, insn, bits::shift_add_uw::<3>),
+                Op::SlliUw => immediate!(x, insn, bits::slli_uw),
+                Op::Andn => register!(x, insn, |a: u64, b: u64| a & !b),
+                Op::Orn => register!(x, insn, |a: u64, b: u64| a | !b),
+                Op::Xnor => register!(x, insn, |a: u64, b: u64| !(a ^ b)),
+                Op::Min => register!(x, insn, bits::min),
+                Op::Minu => register!(x, insn, bits::minu),
+                Op::Max => register!(x, insn, bits::max),
+                Op::Maxu => register!(x, insn, bits::maxu),
+                Op::Rol => register!(x, insn, bits::rol),
+                Op::Ror => register!(x, insn, bits::ror),
+                Op::Rolw => register!(x, insn, bits::rolw),
+                Op::Rorw => register!(x, insn, bits::rorw),
+                Op::Rori => immediate!(x, insn, bits::ror),
+                Op::Roriw => immediate!(x, insn, bits::rorw),
+                Op::Clz => unary!(x, insn, bits::clz),
+                Op::Ctz => unary!(x, insn, bits::ctz),
+                Op::Cpop => unary!(x, insn, bits::cpop),
+                Op::Clzw => unary!(x, insn, bits::clzw),
+                Op::Ctzw => unary!(x, insn, bits::ctzw),
+                Op::Cpopw => unary!(x, insn, bits::cpopw),
+                Op::SextB => unary!(x, insn, bits::sext_b),
+                Op::SextH => unary!(x, insn, bits::sext_h),
+                Op::ZextH => unary!(x, insn, bits::zext_h),
+                Op::OrcB => unary!(x, insn, bits::orc_b),
+                Op::Rev8 => unary!(x, insn, u64::swap_bytes),
+                Op::Bset => register!(x, insn, bits::bset),
+                Op::Bclr => register!(x, insn, bits::bclr),
+                Op::Binv => register!(x, insn, bits::binv),
+                Op::Bext => register!(x, insn, bits::bext),
+                Op::Bseti => immediate!(x, insn, bits::bset),
+                Op::Bclri => immediate!(x, insn, bits::bclr),
+                Op::Binvi => immediate!(x, insn, bits::binv),
+                Op::Bexti => immediate!(x, insn, bits::bext),
 
                 // Harts that take turns, devices that act inside an access, and code that is dropped
                 // when it changes: all of memory is always in order.
                 Op::Nop | Op::Fence | Op::FenceI => {}
-                _ => return Leave::Slow(at),
+
+                Op::Csrrw | Op::Csrrs | Op::Csrrc | Op::Csrrwi | Op::Csrrsi | Op::Csrrci => {
+                    if !csr::at_once(hart, *insn) {
+                        return Break::Slow;
+                    }
+                }
+                #[rustfmt::skip]
+                Op::AmoaddW | Op::AmoswapW | Op::AmoxorW | Op::AmoorW | Op::AmoandW | Op::AmominW
+                | Op::AmomaxW | Op::AmominuW | Op::AmomaxuW | Op::AmoaddD | Op::AmoswapD | Op::AmoxorD
+                | Op::AmoorD | Op::AmoandD | Op::AmominD | Op::AmomaxD | Op::AmominuD | Op::AmomaxuD => {
+                    if !atomic::at_once(x, stores, frames, *insn) {
+                        return Break::Slow;
+                    }
+                },
+                // All by name: so the compiler knows that there are no others, and dispatches without a check.
+                #[rustfmt::skip]
+                Op::Illegal | Op::Tracepoint | Op::CrossesPage | Op::Flw | Op::Fld | Op::Fsw | Op::Fsd
+                | Op::LrW | Op::ScW | Op::LrD | Op::ScD | Op::FmaddS | Op::FmaddD | Op::FmsubS
+                | Op::FmsubD | Op::FnmsubS | Op::FnmsubD | Op::FnmaddS | Op::FnmaddD | Op::FaddS
+                | Op::FaddD | Op::FsubS | Op::FsubD | Op::FmulS | Op::FmulD | Op::FdivS | Op::FdivD
+                | Op::FsqrtS | Op::FsqrtD | Op::FsgnjS | Op::FsgnjD | Op::FsgnjnS | Op::FsgnjnD
+                | Op::FsgnjxS | Op::FsgnjxD | Op::FminS | Op::FminD | Op::FmaxS | Op::FmaxD
+                | Op::FcvtSD | Op::FcvtDS | Op::FleS | Op::FleD | Op::FltS | Op::FltD | Op::FeqS
+                | Op::FeqD | Op::FcvtWS | Op::FcvtWD | Op::FcvtWuS | Op::FcvtWuD | Op::FcvtLS
+                | Op::FcvtLD | Op::FcvtLuS | Op::FcvtLuD | Op::FcvtSW | Op::FcvtDW | Op::FcvtSWu
+                | Op::FcvtDWu | Op::FcvtSL | Op::FcvtDL | Op::FcvtSLu | Op::FcvtDLu | Op::FmvXW
+                | Op::FmvXD | Op::FclassS | Op::FclassD | Op::FmvWX | Op::FmvDX | Op::Ecall
+                | Op::Ebreak | Op::Sret | Op::Wfi | Op::SfenceVma | Op::SinvalVma | Op::SfenceWInval
+                | Op::SfenceInvalIr | Op::Mret => return Break::Slow,
             }
         }
-        Leave::End
+        Break::End
     }
 }
 

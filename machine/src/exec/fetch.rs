@@ -12,7 +12,7 @@ use crate::{
     code::prepare,
     decode::decode,
     insn::{Insn, Length},
-    mmu::tlb::Tlb,
+    mmu::tlb::{For, Tlb},
     observer::Observer,
     ram::{FrameIndex, flag, offset_in_page},
 };
@@ -79,16 +79,17 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
     }
 
     fn single(&mut self, insn: Insn, end: u64) -> Single {
-        let fetch = self.tlb.select(self.hart.context(&self.hart.fetch_rules()));
-        let data = self.tlb.select(self.hart.context(&self.hart.data_rules()));
+        let page_va = VirtAddr::new(self.hart.pc).page_down().get();
+        let fetch = self.tlb.select(self.hart.context(&self.hart.fetch_rules()), For::Fetches);
+        let data = self.tlb.select(self.hart.context(&self.hart.data_rules()), For::Data);
         let mut fast = Fast {
-            x: &mut self.hart.x,
+            hart: self.hart,
             frames: self.system.ram.all_frames(),
             code: &self.system.code,
             fetch: self.tlb.set(fetch),
             data: self.tlb.set(data),
         };
-        fast.single(insn, VirtAddr::new(self.hart.pc).page_down().get(), end)
+        fast.single(insn, page_va, end)
     }
 
     fn fetch_uncached(&mut self) -> Result<(Insn, Length), Fault> {

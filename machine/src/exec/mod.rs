@@ -20,7 +20,10 @@ use crate::{
     code::{CodeCache, Place},
     hart::Hart,
     insn::{Format, Insn, Length, Op},
-    mmu::{tables::Tables, tlb::Tlb},
+    mmu::{
+        tables::Tables,
+        tlb::{For, Tlb},
+    },
     observer::{Context, Observer, TrapInfo},
     ram::Ram,
     trap::{Cause, Exception},
@@ -113,16 +116,16 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
     }
 
     fn fast(&mut self, left: u64, start: Start, place: &mut Place) -> Done {
-        let fetch = self.tlb.select(self.hart.context(&self.hart.fetch_rules()));
-        let data = self.tlb.select(self.hart.context(&self.hart.data_rules()));
+        let fetch = self.tlb.select(self.hart.context(&self.hart.fetch_rules()), For::Fetches);
+        let data = self.tlb.select(self.hart.context(&self.hart.data_rules()), For::Data);
         let mut fast = Fast {
-            x: &mut self.hart.x,
+            hart: self.hart,
             frames: self.system.ram.all_frames(),
             code: &self.system.code,
             fetch: self.tlb.set(fetch),
             data: self.tlb.set(data),
         };
-        fast.run(&mut self.hart.pc, left, start, place)
+        fast.run(left, start, place)
     }
 
     /// Executes the instruction at `pc` completely, whatever it is but plain arithmetic.

@@ -88,14 +88,21 @@ impl Set {
     }
 }
 
+/// What a set is asked for: the two alternate, and often differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum For {
+    Fetches,
+    Data,
+}
+
 /// The cached translations of one hart.
 #[derive(Debug)]
 pub(crate) struct Tlb {
     sets: Vec<Set>,
     /// The set that is given up when another context needs one.
     oldest: usize,
-    /// The set that was asked for last.
-    recent: usize,
+    /// The sets that were asked for last, for fetches and for data.
+    recent: [usize; 2],
     /// The page whose accesses are to be seen: it is never cached. No page has the tag [`NO_TAG`].
     watched: u64,
     /// The walk that the last miss led to.
@@ -107,19 +114,25 @@ impl Tlb {
         Self {
             sets: (0..CONTEXTS).map(|_| Set::new()).collect(),
             oldest: 0,
-            recent: 0,
+            recent: [0; 2],
             watched: NO_TAG,
             walk: Walk::none(),
         }
     }
 
     /// The number of the set of `context`, which is emptied first where it belonged to another.
-    pub(crate) fn select(&mut self, context: Context) -> usize {
-        if self.sets[self.recent].context != context {
-            let held = self.sets.iter().position(|set| set.context == context);
-            self.recent = held.unwrap_or_else(|| self.replace(context));
-        }
-        self.recent
+    #[inline]
+    pub(crate) fn select(&mut self, context: Context, what: For) -> usize {
+        let recent = self.recent[what as usize];
+        if self.sets[recent].context == context { recent } else { self.find(context, what) }
+    }
+
+    #[inline(never)]
+    fn find(&mut self, context: Context, what: For) -> usize {
+        let held = self.sets.iter().position(|set| set.context == context);
+        let number = held.unwrap_or_else(|| self.replace(context));
+        self.recent[what as usize] = number;
+        number
     }
 
     fn replace(&mut self, context: Context) -> usize {
@@ -141,7 +154,8 @@ impl Tlb {
     }
 
     pub(crate) fn fill(&mut self, context: Context, access: Access, va: u64, frame: FrameIndex) {
-        let number = self.select(context);
+        let what = if access == Access::Fetch { For::Fetches } else { For::Data };
+        let number = self.select(context, what);
         let tag = va & !0xfff;
         if tag == self.watched {
             return;

@@ -24,7 +24,12 @@ impl Bench {
         Ok(Self { run: Run::new(workload, listening), steps: workload.steps() })
     }
 
-    /// Runs for a while, in slices, as the page's worker does. Returns what came of it: instructions,
+    /// Gives up what was recorded.
+    pub fn forget(&mut self) {
+        self.run.forget();
+    }
+
+    /// Runs for a while. Returns what came of it: instructions,
     /// traps and events.
     pub fn advance(&mut self) -> Vec<u64> {
         let Counts { instructions, traps, events } = self.run.advance(self.steps);
