@@ -182,7 +182,9 @@ impl Decoder<'_> {
             end: page_offset(self.offset),
             compressed: self.compressed,
         };
-        link(&block, self.insns.get_mut(first..).unwrap_or(&mut []));
+        let insns = self.insns.get_mut(first..).unwrap_or(&mut []);
+        link(&block, insns);
+        count_rows(insns);
         block
     }
 
@@ -218,9 +220,24 @@ fn link(block: &Block, insns: &mut [Insn]) {
     }
 }
 
+/// Tells each SD and LD how many of the same with the same base register follow it, so that saving and
+/// restoring registers looks its page up once. SD has the number in `rd`, LD in `rs2`.
+fn count_rows(insns: &mut [Insn]) {
+    let mut next = Insn::plain(Op::Illegal);
+    for insn in insns.iter_mut().rev() {
+        let goes_on = next.op == insn.op && next.rs1 == insn.rs1;
+        match insn.op {
+            Op::Sd => insn.rd = if goes_on { next.rd + 1 } else { 0 },
+            Op::Ld => insn.rs2 = if goes_on && insn.rd != insn.rs1 { next.rs2 + 1 } else { 0 },
+            _ => {}
+        }
+        next = *insn;
+    }
+}
+
 /// The form in which the executor wants an instruction that stands at `offset` of its page: writes to
 /// `x0` go to the sink or make it a NOP, and what is relative to `pc` becomes relative to the page. The
-/// `rd` of branches and jumps says where in the block they go; JAL links in `rs2`.
+/// `rd` of branches and jumps says where in the block they go; JAL links in `rs2`. No other follows it in a row.
 pub(crate) fn prepare(insn: Insn, offset: usize) -> Insn {
     let insn = insn.with_sink();
     let relative = matches!(insn.op.format(), Format::Branch | Format::Jump) || insn.op == Op::Auipc;
@@ -231,6 +248,7 @@ pub(crate) fn prepare(insn: Insn, offset: usize) -> Insn {
         || matches!(insn.op.format(), Format::Shift | Format::ShiftWord | Format::Unary);
     match insn.op.format() {
         Format::Branch => Insn { rd: ELSEWHERE, imm, ..insn },
+        Format::Store => Insn { rd: 0, ..insn },
         Format::Jump => Insn { rd: ELSEWHERE, rs2: insn.rd, imm, ..insn },
         _ if computes && insn.rd == SINK && insn.op != Op::Tracepoint => Insn::plain(Op::Nop),
         _ => Insn { imm, ..insn },
@@ -420,6 +438,25 @@ mod tests {
         assert_eq!(
             prepare(Insn::plain(Op::Jal), 0),
             Insn { rd: ELSEWHERE, rs2: SINK, ..Insn::plain(Op::Jal) }
+        );
+    }
+
+    #[test]
+    fn rows_of_loads_and_stores_know_their_length() {
+        let row = |op, rd, rs1| Insn { rd, rs1, ..Insn::plain(op) };
+        let mut insns = [
+            row(Op::Sd, 0, 2),
+            row(Op::Sd, 0, 2),
+            row(Op::Sd, 0, 8),
+            row(Op::Ld, 1, 2),
+            row(Op::Ld, 2, 2),
+            row(Op::Ld, 8, 2),
+            row(Op::Lw, 8, 2),
+        ];
+        count_rows(&mut insns);
+        assert_eq!(
+            insns.map(|insn| if insn.op == Op::Sd { insn.rd } else { insn.rs2 }),
+            [1, 0, 0, 1, 0, 0, 0]
         );
     }
 

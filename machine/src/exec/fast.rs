@@ -20,6 +20,7 @@ use crate::{
     insn::{Insn, Op},
     mmu::tlb::{self, Array, Set},
     ram::FrameBytes,
+    registers::Registers,
 };
 
 /// What the fast path works on.
@@ -247,20 +248,28 @@ impl Fast<'_> {
             };
         }
 
-        for insn in insns {
+        while let Some(insn) = insns.next() {
             let x = &mut hart.x;
             match insn.op {
                 Op::Lb => load!(x, insn, u8, i8),
                 Op::Lh => load!(x, insn, u16, i16),
                 Op::Lw => load!(x, insn, u32, i32),
-                Op::Ld => load!(x, insn, u64, u64),
+                Op::Ld => {
+                    let row = insns.as_slice();
+                    let Some(done) = load_row(x, loads, frames, insn, row) else { return Break::Slow };
+                    *insns = row.get(done..).unwrap_or(&[]).iter();
+                }
                 Op::Lbu => load!(x, insn, u8, u8),
                 Op::Lhu => load!(x, insn, u16, u16),
                 Op::Lwu => load!(x, insn, u32, u32),
                 Op::Sb => store!(x, insn, u8),
                 Op::Sh => store!(x, insn, u16),
                 Op::Sw => store!(x, insn, u32),
-                Op::Sd => store!(x, insn, u64),
+                Op::Sd => {
+                    let row = insns.as_slice();
+                    let Some(done) = store_row(x, stores, frames, insn, row) else { return Break::Slow };
+                    *insns = row.get(done..).unwrap_or(&[]).iter();
+                }
 
                 Op::Beq => branch!(insn, x[insn.rs1] == x[insn.rs2]),
                 Op::Bne => branch!(insn, x[insn.rs1] != x[insn.rs2]),
@@ -448,4 +457,80 @@ fn store<const N: usize>(tlb: &Array, frames: &mut [FrameBytes], va: u64, bytes:
         None => return false,
     }
     true
+}
+
+/// LD, and as many of the row behind it as lie in the same page. How many those are; `None` where not even
+/// the first is at hand.
+#[inline(always)]
+fn load_row(
+    x: &mut Registers,
+    tlb: &Array,
+    frames: &[FrameBytes],
+    first: &Insn,
+    row: &[Insn],
+) -> Option<usize> {
+    let base = x[first.rs1];
+    let va = base.wrapping_add(extend(first.imm));
+    let entry = tlb[tlb::slot(va)];
+    if entry.tag != tag_of::<8>(va) {
+        return None;
+    }
+    let frame = frames.get(entry.frame as usize)?;
+    x[first.rd] = double(frame, va);
+    if first.rs2 == 0 {
+        return Some(0);
+    }
+    let row = row.get(..row.len().min(first.rs2.into())).unwrap_or(&[]);
+    for (done, insn) in row.iter().enumerate() {
+        let va = base.wrapping_add(extend(insn.imm));
+        if entry.tag != tag_of::<8>(va) {
+            return Some(done);
+        }
+        x[insn.rd] = double(frame, va);
+    }
+    Some(row.len())
+}
+
+/// The same for SD.
+#[inline(always)]
+fn store_row(
+    x: &Registers,
+    tlb: &Array,
+    frames: &mut [FrameBytes],
+    first: &Insn,
+    row: &[Insn],
+) -> Option<usize> {
+    let base = x[first.rs1];
+    let va = base.wrapping_add(extend(first.imm));
+    let entry = tlb[tlb::slot(va)];
+    if entry.tag != tag_of::<8>(va) {
+        return None;
+    }
+    let frame = frames.get_mut(entry.frame as usize)?;
+    set_double(frame, va, x[first.rs2]);
+    if first.rd == 0 {
+        return Some(0);
+    }
+    let row = row.get(..row.len().min(first.rd.into())).unwrap_or(&[]);
+    for (done, insn) in row.iter().enumerate() {
+        let va = base.wrapping_add(extend(insn.imm));
+        if entry.tag != tag_of::<8>(va) {
+            return Some(done);
+        }
+        set_double(frame, va, x[insn.rs2]);
+    }
+    Some(row.len())
+}
+
+/// The aligned double word at `va` in its page.
+#[inline(always)]
+fn double(frame: &FrameBytes, va: u64) -> u64 {
+    frame[offset_of::<8>(va)..].first_chunk().copied().map_or(0, u64::from_le_bytes)
+}
+
+#[inline(always)]
+fn set_double(frame: &mut FrameBytes, va: u64, value: u64) {
+    if let Some(slot) = frame[offset_of::<8>(va)..].first_chunk_mut() {
+        *slot = value.to_le_bytes();
+    }
 }

@@ -12,7 +12,7 @@ use crate::{
     code::prepare,
     decode::decode,
     insn::{Insn, Length},
-    mmu::tlb::{For, Tlb},
+    mmu::tlb::{For, Kept, Tlb},
     observer::Observer,
     ram::{FrameIndex, flag, offset_in_page},
 };
@@ -43,7 +43,7 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
         {
             self.system.code.decode(page, bytes, offset);
         }
-        self.tlb.fill(self.hart.context(&rules), Access::Fetch, self.hart.pc, page);
+        self.tlb.fill(self.hart.context(&rules), Kept::Fetch, self.hart.pc, page);
         Ok(Fetched::Decoded)
     }
 

@@ -9,7 +9,7 @@ use crate::{
     insn::{Insn, Op},
     mmu::walk::Rules,
     observer::Observer,
-    ram::{FrameIndex, PAGE_BYTES},
+    ram::{FrameIndex, PAGE_BYTES, offset_in_page},
     trap::Exception,
 };
 
@@ -54,6 +54,10 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
             let first = self.store_bytes(low, value, split.first);
             let second = self.store_bytes(high, value >> (8 * split.first), split.second);
             return Ok(if first == Flow::Next { second } else { first });
+        }
+        let guarded = self.tlb.guarded_store(self.hart.context(&rules), va);
+        if let Some(frame) = guarded.filter(|&frame| self.system.ram.flags(frame) != 0) {
+            return Ok(self.store_memory(frame, offset_in_page(va), width, value));
         }
         match self.reach(va, width.bytes(), Access::Store, &rules)?.target {
             Target::Memory { frame, offset } => Ok(self.store_memory(frame, offset, width, value)),

@@ -13,7 +13,10 @@ mod written;
 
 use faultline_abi::{PhysAddr, Ppn, VirtAddr};
 
-use self::fast::{Done, Fast, Start, Stop};
+use self::{
+    fast::{Done, Fast, Start, Stop},
+    fetch::Fetched,
+};
 use crate::{
     bus::{Devices, ExitCode},
     clock::Clock,
@@ -76,13 +79,13 @@ enum Flow {
     Next,
     /// With the next one, after looking again at interrupts, translations and decoded code.
     Look,
-    /// Where the instruction has set `pc`, after looking again.
+    /// Where the instruction has set `pc`, after looking again at the same.
     Jump,
 }
 
 impl<D: Devices, O: Observer> Cpu<'_, D, O> {
     /// Makes at least one step and at most `left`, which must not be zero. Returns early where
-    /// interrupts may have changed or the observer wants to stop.
+    /// an interrupt may have to be taken or the observer wants to stop.
     pub(crate) fn advance(&mut self, mut left: u64) {
         let mut place = Place::default();
         let mut start = Start::Fresh;
@@ -90,29 +93,48 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
             let done = self.fast(left, start, &mut place);
             self.system.clock.instret += done.count;
             left -= done.count;
-            start = Start::Fresh;
-            match done.stop {
+            let made = match done.stop {
                 Stop::Budget => return,
                 Stop::NotDecoded => match self.decode_at_pc() {
-                    // What the fetch reported belongs to the instruction that was fetched.
-                    Ok(fetch::Fetched::Decoded) if self.wants_stop() => left = 1,
-                    Ok(fetch::Fetched::Decoded) => {}
-                    Ok(fetch::Fetched::Executed) => return,
-                    Err(fault) => return self.raise(fault),
+                    Ok(Fetched::Decoded) => {
+                        // What the fetch reported belongs to the instruction that was fetched.
+                        left = if self.wants_stop() { 1 } else { left };
+                        start = Start::Fresh;
+                        continue;
+                    }
+                    Ok(Fetched::Executed) => Ok(Flow::Look),
+                    Err(fault) => Err(fault),
                 },
                 Stop::Slow => {
                     let (insn, length) = self.system.code.insn_at(&place);
-                    match self.slow(insn, length) {
-                        Ok(Flow::Next) if left > 1 && !self.wants_stop() => {
-                            left -= 1;
-                            start = Start::Behind;
-                        }
-                        Ok(_) => return,
-                        Err(fault) => return self.raise(fault),
-                    }
+                    self.slow(insn, length)
                 }
+            };
+            left -= 1;
+            start = self.go_on(made);
+            if left == 0 || self.wants_stop() || start == Start::Fresh && self.must_look() {
+                return;
             }
         }
+    }
+
+    /// Takes the trap that an instruction has led to, if any. Where to begin behind it.
+    fn go_on(&mut self, made: Result<Flow, Fault>) -> Start {
+        match made {
+            Ok(Flow::Next) => Start::Behind,
+            Ok(Flow::Look | Flow::Jump) => Start::Fresh,
+            Err(fault) => {
+                self.raise(fault);
+                Start::Fresh
+            }
+        }
+    }
+
+    /// Whether something else comes before the next instruction.
+    fn must_look(&self) -> bool {
+        let system = &self.system;
+        let due = system.clock.cycle() >= system.lines_due;
+        due || system.exit.is_some() || self.hart.waiting || self.hart.interrupt().is_some()
     }
 
     fn fast(&mut self, left: u64, start: Start, place: &mut Place) -> Done {

@@ -12,7 +12,7 @@ use crate::{
     mmu::{
         pmp::{PageVerdict, Pmp},
         tables::{Change, Stale},
-        tlb::Tlb,
+        tlb::{Kept, Tlb},
         walk::{self, Rules, TableMemory},
     },
     observer::Observer,
@@ -102,13 +102,16 @@ impl<D: Devices, O: Observer> Cpu<'_, D, O> {
     /// Puts a translation of a load or store where the fast path finds it. A frame that something
     /// depends on is never stored to on the fast path.
     fn keep(&mut self, va: u64, frame: FrameIndex, access: Access, rules: &Rules) {
-        match access {
+        let kept = match access {
             Access::Fetch => return,
-            Access::Store if self.system.ram.flags(frame) != 0 => return,
-            Access::Store => self.system.ram.mark_dirty(frame),
-            Access::Load => {}
-        }
-        self.tlb.fill(self.hart.context(rules), access, va, frame);
+            Access::Store if self.system.ram.flags(frame) != 0 => Kept::GuardedStore,
+            Access::Store => {
+                self.system.ram.mark_dirty(frame);
+                Kept::Store
+            }
+            Access::Load => Kept::Load,
+        };
+        self.tlb.fill(self.hart.context(rules), kept, va, frame);
     }
 
     /// The physical address behind `va`; nothing is marked yet.

@@ -8,8 +8,6 @@
 //! small direct-mapped TLB for each such [`Context`], so that changing between kernel and user flushes
 //! nothing.
 
-use faultline_abi::sv39::Access;
-
 use super::{Walk, walk::Rules};
 use crate::ram::FrameIndex;
 
@@ -55,6 +53,21 @@ pub(crate) const fn slot(va: u64) -> usize {
 /// A direct-mapped array.
 pub(crate) type Array = [Entry; ENTRIES];
 
+/// What a translation is kept for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    Fetch,
+    Load,
+    /// Stores to a frame on which nothing depends: they need nothing but the translation.
+    Store,
+    /// Stores to a frame on which something depends, a page table for example.
+    GuardedStore,
+}
+
+impl Kept {
+    const ALL: [Self; 4] = [Self::Fetch, Self::Load, Self::Store, Self::GuardedStore];
+}
+
 /// The translations of one context.
 #[derive(Debug)]
 pub(crate) struct Set {
@@ -62,25 +75,27 @@ pub(crate) struct Set {
     pub(crate) fetch: Box<Array>,
     pub(crate) load: Box<Array>,
     pub(crate) store: Box<Array>,
+    guarded_store: Box<Array>,
 }
 
 impl Set {
     fn new() -> Self {
         let array = || Box::new([EMPTY; ENTRIES]);
-        Self { context: Context::NONE, fetch: array(), load: array(), store: array() }
+        Self { context: Context::NONE, fetch: array(), load: array(), store: array(), guarded_store: array() }
     }
 
-    fn array(&mut self, access: Access) -> &mut Array {
-        match access {
-            Access::Fetch => &mut self.fetch,
-            Access::Load => &mut self.load,
-            Access::Store => &mut self.store,
+    fn array(&mut self, kept: Kept) -> &mut Array {
+        match kept {
+            Kept::Fetch => &mut self.fetch,
+            Kept::Load => &mut self.load,
+            Kept::Store => &mut self.store,
+            Kept::GuardedStore => &mut self.guarded_store,
         }
     }
 
     fn drop_page(&mut self, page: u64) {
-        for access in [Access::Fetch, Access::Load, Access::Store] {
-            let entry = &mut self.array(access)[slot(page)];
+        for kept in Kept::ALL {
+            let entry = &mut self.array(kept)[slot(page)];
             if entry.tag == page {
                 *entry = EMPTY;
             }
@@ -141,8 +156,8 @@ impl Tlb {
         self.oldest = (number + 1) % CONTEXTS;
         let set = &mut self.sets[number];
         set.context = context;
-        for access in [Access::Fetch, Access::Load, Access::Store] {
-            set.array(access).fill(EMPTY);
+        for kept in Kept::ALL {
+            set.array(kept).fill(EMPTY);
         }
         number
     }
@@ -153,14 +168,21 @@ impl Tlb {
         &self.sets[number]
     }
 
-    pub(crate) fn fill(&mut self, context: Context, access: Access, va: u64, frame: FrameIndex) {
-        let what = if access == Access::Fetch { For::Fetches } else { For::Data };
+    pub(crate) fn fill(&mut self, context: Context, kept: Kept, va: u64, frame: FrameIndex) {
+        let what = if kept == Kept::Fetch { For::Fetches } else { For::Data };
         let number = self.select(context, what);
         let tag = va & !0xfff;
         if tag == self.watched {
             return;
         }
-        self.sets[number].array(access)[slot(va)] = Entry { tag, frame };
+        self.sets[number].array(kept)[slot(va)] = Entry { tag, frame };
+    }
+
+    /// The frame behind `va` if stores may go there and something depends on it.
+    pub(crate) fn guarded_store(&mut self, context: Context, va: u64) -> Option<FrameIndex> {
+        let number = self.select(context, For::Data);
+        let entry = self.sets[number].guarded_store[slot(va)];
+        (entry.tag == va & !0xfff).then_some(entry.frame)
     }
 
     /// Never caches the page of `va` from now on, or caches every page again.
