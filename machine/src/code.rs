@@ -184,7 +184,7 @@ impl Decoder<'_> {
         };
         let insns = self.insns.get_mut(first..).unwrap_or(&mut []);
         link(&block, insns);
-        count_rows(insns);
+        mark_rows(insns);
         block
     }
 
@@ -220,24 +220,32 @@ fn link(block: &Block, insns: &mut [Insn]) {
     }
 }
 
-/// Tells each SD and LD how many of the same with the same base register follow it, so that saving and
-/// restoring registers looks its page up once. SD has the number in `rd`, LD in `rs2`.
-fn count_rows(insns: &mut [Insn]) {
-    let mut next = Insn::plain(Op::Illegal);
+/// Shortest row that is worth to be executed as one.
+const ROW_MIN: u8 = 3;
+
+/// Makes LD and SD the heads of rows where more of the same with the same base register follow, so that
+/// saving and restoring registers looks its page up once. How many follow stands in `rs2` of LD and in
+/// `rd` of SD.
+fn mark_rows(insns: &mut [Insn]) {
+    let (mut next, mut behind) = (Insn::plain(Op::Illegal), 0);
     for insn in insns.iter_mut().rev() {
-        let goes_on = next.op == insn.op && next.rs1 == insn.rs1;
-        match insn.op {
-            Op::Sd => insn.rd = if goes_on { next.rd + 1 } else { 0 },
-            Op::Ld => insn.rs2 = if goes_on && insn.rd != insn.rs1 { next.rs2 + 1 } else { 0 },
-            _ => {}
-        }
+        let kept = insn.op == Op::Sd || insn.rd != insn.rs1;
+        let goes_on = next.op == insn.op && next.rs1 == insn.rs1 && kept;
+        behind = if goes_on { behind + 1 } else { 0 };
         next = *insn;
+        if behind + 1 >= ROW_MIN {
+            match insn.op {
+                Op::Ld => *insn = Insn { op: Op::LdRow, rs2: behind, ..*insn },
+                Op::Sd => *insn = Insn { op: Op::SdRow, rd: behind, ..*insn },
+                _ => {}
+            }
+        }
     }
 }
 
 /// The form in which the executor wants an instruction that stands at `offset` of its page: writes to
 /// `x0` go to the sink or make it a NOP, and what is relative to `pc` becomes relative to the page. The
-/// `rd` of branches and jumps says where in the block they go; JAL links in `rs2`. No other follows it in a row.
+/// `rd` of branches and jumps says where in the block they go; JAL links in `rs2`.
 pub(crate) fn prepare(insn: Insn, offset: usize) -> Insn {
     let insn = insn.with_sink();
     let relative = matches!(insn.op.format(), Format::Branch | Format::Jump) || insn.op == Op::Auipc;
@@ -248,7 +256,6 @@ pub(crate) fn prepare(insn: Insn, offset: usize) -> Insn {
         || matches!(insn.op.format(), Format::Shift | Format::ShiftWord | Format::Unary);
     match insn.op.format() {
         Format::Branch => Insn { rd: ELSEWHERE, imm, ..insn },
-        Format::Store => Insn { rd: 0, ..insn },
         Format::Jump => Insn { rd: ELSEWHERE, rs2: insn.rd, imm, ..insn },
         _ if computes && insn.rd == SINK && insn.op != Op::Tracepoint => Insn::plain(Op::Nop),
         _ => Insn { imm, ..insn },
@@ -443,21 +450,27 @@ mod tests {
 
     #[test]
     fn rows_of_loads_and_stores_know_their_length() {
-        let row = |op, rd, rs1| Insn { rd, rs1, ..Insn::plain(op) };
+        let of = |op, rd, rs1| Insn { rd, rs1, ..Insn::plain(op) };
         let mut insns = [
-            row(Op::Sd, 0, 2),
-            row(Op::Sd, 0, 2),
-            row(Op::Sd, 0, 8),
-            row(Op::Ld, 1, 2),
-            row(Op::Ld, 2, 2),
-            row(Op::Ld, 8, 2),
-            row(Op::Lw, 8, 2),
+            of(Op::Sd, 0, 2),
+            of(Op::Sd, 0, 2),
+            of(Op::Sd, 0, 2),
+            of(Op::Sd, 0, 8),
+            of(Op::Ld, 1, 2),
+            of(Op::Ld, 3, 2),
+            of(Op::Ld, 4, 2),
+            of(Op::Ld, 2, 2),
+            of(Op::Ld, 5, 2),
+            of(Op::Addi, 2, 2),
+            of(Op::Addi, 2, 2),
+            of(Op::Addi, 2, 2),
         ];
-        count_rows(&mut insns);
-        assert_eq!(
-            insns.map(|insn| if insn.op == Op::Sd { insn.rd } else { insn.rs2 }),
-            [1, 0, 0, 1, 0, 0, 0]
-        );
+        mark_rows(&mut insns);
+        assert_eq!((insns[0].op, insns[0].rd), (Op::SdRow, 2));
+        assert_eq!((insns[4].op, insns[4].rs2), (Op::LdRow, 3), "up to the one that changes the base");
+        assert_eq!((insns[5].op, insns[5].rs2), (Op::LdRow, 2));
+        let rows = insns.iter().filter(|insn| matches!(insn.op, Op::LdRow | Op::SdRow)).count();
+        assert_eq!(rows, 3);
     }
 
     #[test]

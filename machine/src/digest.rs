@@ -535,6 +535,7 @@ impl Space {
 mod tests {
     use super::*;
     use crate::event::Trap;
+    use crate::trap::{Cause, Exception};
     use faultline_abi::trace::{FaultClass, FrameKind, ShortName, TraceEvent};
 
     /// A program that lies at `base`, whose heap page gets the frame at `frame`.
@@ -575,7 +576,7 @@ mod tests {
     fn trap(va: u64, root: u64) -> What {
         What::Trap(Trap {
             scause: 15,
-            cause: "store page fault".into(),
+            cause: Cause::Exception(Exception::StorePage),
             stval: va,
             sepc: VirtAddr::new(va + 0x100),
             satp: 8 << 60 | root >> 12,

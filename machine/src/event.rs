@@ -4,7 +4,6 @@
 //! One event is one line of JSON. 64-bit values are hexadecimal strings; numbers that count few
 //! things (levels, pids, references) are plain and saturate at 32 bits.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -66,7 +65,7 @@ pub struct Trap {
     #[serde(with = "hex")]
     pub scause: u64,
     /// The cause in words.
-    pub cause: Cow<'static, str>,
+    pub cause: Cause,
     /// `stval`: the faulting address of a page fault.
     #[serde(with = "hex")]
     pub stval: u64,
@@ -168,7 +167,7 @@ pub enum What {
     /// `sfence.vma`; an absent operand means all.
     Sfence { va: Option<VirtAddr>, asid: Option<u16> },
     /// A detector has found a mistake.
-    Warning(Warning),
+    Warning(Box<Warning>),
     /// The kernel classified a page fault.
     Fault { pid: u32, va: VirtAddr, access: Access, class: FaultClass, area: Option<AreaKind> },
     /// The kernel dealt with a page fault.
@@ -374,7 +373,7 @@ impl From<&TrapInfo<'_>> for What {
     fn from(trap: &TrapInfo<'_>) -> Self {
         Self::Trap(Trap {
             scause: trap.cause.code(),
-            cause: Cow::Borrowed(trap.cause.name()),
+            cause: trap.cause,
             stval: trap.tval,
             sepc: trap.epc,
             satp: trap.satp,
@@ -519,6 +518,7 @@ mod walk_steps {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trap::Exception;
     use faultline_abi::trace::ShortName;
 
     const CONTEXT: Context =
@@ -531,7 +531,7 @@ mod tests {
         ];
         What::Trap(Trap {
             scause: 15,
-            cause: Cow::Borrowed("store page fault"),
+            cause: Cause::Exception(Exception::StorePage),
             stval: 0x4000,
             sepc: VirtAddr::new(0x1004),
             satp: 8 << 60 | 0x80200,
@@ -590,13 +590,13 @@ mod tests {
             What::Ad(PteChange { va: None, ..change() }),
             What::Satp { old: 0, new: u64::MAX },
             What::Sfence { va: None, asid: Some(3) },
-            What::Warning(Warning {
+            What::Warning(Box::new(Warning {
                 detector: Detector::WritableInTwo,
                 root: Some(Ppn::new(5)),
                 va: Some(va),
                 frame: None,
                 text: "two".into(),
-            }),
+            })),
             What::from_tracepoint(Privilege::Supervisor, 2000, [1; 6]),
             What::from_tracepoint(Privilege::User, 1, [1; 6]),
         ];
@@ -620,7 +620,7 @@ mod tests {
 
     #[test]
     fn an_event_is_small_enough_to_keep_millions() {
-        assert!(size_of::<Event>() <= 144, "{}", size_of::<Event>());
+        assert!(size_of::<Event>() <= 104, "{}", size_of::<Event>());
     }
 
     #[test]

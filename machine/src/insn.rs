@@ -146,6 +146,10 @@ macro_rules! instructions {
             Tracepoint,
             /// The first half of an instruction whose second half lies in the next page.
             CrossesPage,
+            /// LD, at the head of a row of such with the same base register.
+            LdRow,
+            /// SD, at the head of a row.
+            SdRow,
             $($op,)*
         }
 
@@ -154,8 +158,15 @@ macro_rules! instructions {
             &[$(Encoding { op: Op::$op, format: Format::$format, bits: $bits }),*];
 
         /// By the number of the instruction, those that are not in the table first.
-        const FORMATS: [Format; 4 + ENCODINGS.len()] =
-            [Format::Fixed, Format::Fixed, Format::Immediate, Format::Fixed, $(Format::$format),*];
+        const FORMATS: [Format; 6 + ENCODINGS.len()] = [
+            Format::Fixed,
+            Format::Fixed,
+            Format::Immediate,
+            Format::Fixed,
+            Format::Load,
+            Format::Store,
+            $(Format::$format),*
+        ];
 
         impl Op {
             /// The mnemonic.
@@ -165,6 +176,8 @@ macro_rules! instructions {
                     Self::Illegal | Self::CrossesPage => "unimp",
                     Self::Nop => "nop",
                     Self::Tracepoint => "slti",
+                    Self::LdRow => "ld",
+                    Self::SdRow => "sd",
                     $(Self::$op => $name,)*
                 }
             }

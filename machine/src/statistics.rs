@@ -28,6 +28,8 @@ pub struct Statistics {
     pub tracepoints: u64,
     /// Returns from traps.
     pub returns: u64,
+    /// Translations that the machine had to make by a walk: what its own TLB did not have.
+    pub walks: u64,
     /// A TLB that is modelled beside the machine's own cache.
     pub tlb: Option<TlbModel>,
 }
@@ -83,6 +85,7 @@ impl<O: Observer, const EACH_ACCESS: bool> Observer for Counted<'_, O, EACH_ACCE
 
     fn trap(&mut self, cx: &Context, trap: &TrapInfo<'_>) {
         self.statistics.count(trap.cause);
+        self.statistics.walks += u64::from(trap.walk.is_some());
         self.inner.trap(cx, trap);
     }
 
@@ -120,6 +123,7 @@ impl<O: Observer, const EACH_ACCESS: bool> Observer for Counted<'_, O, EACH_ACCE
     }
 
     fn translated(&mut self, cx: &Context, satp: u64, walk: &Walk) {
+        self.statistics.walks += 1;
         if let (Some(tlb), Some(held)) = (&mut self.statistics.tlb, Held::of(walk)) {
             tlb.access(Key::new(cx.hart, satp, walk.va), held);
         }

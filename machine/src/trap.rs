@@ -3,10 +3,11 @@
 use core::fmt;
 
 use faultline_abi::sv39::Access;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// A synchronous exception (privileged specification, "Machine Cause (mcause) Register").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u64)]
+#[repr(u8)]
 pub enum Exception {
     /// A jump to an address that is not a multiple of two.
     FetchMisaligned = 0,
@@ -39,6 +40,24 @@ pub enum Exception {
 }
 
 impl Exception {
+    /// Every exception.
+    pub const ALL: [Self; 14] = [
+        Self::FetchMisaligned,
+        Self::FetchAccess,
+        Self::Illegal,
+        Self::Breakpoint,
+        Self::LoadMisaligned,
+        Self::LoadAccess,
+        Self::StoreMisaligned,
+        Self::StoreAccess,
+        Self::EcallFromU,
+        Self::EcallFromS,
+        Self::EcallFromM,
+        Self::FetchPage,
+        Self::LoadPage,
+        Self::StorePage,
+    ];
+
     /// The code in `mcause` and `scause`.
     #[must_use]
     pub const fn code(self) -> u64 {
@@ -95,7 +114,7 @@ impl Exception {
 
 /// An interrupt; the number is its bit in `mip`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u64)]
+#[repr(u8)]
 pub enum Interrupt {
     /// Supervisor software interrupt.
     SupervisorSoftware = 1,
@@ -178,6 +197,23 @@ impl Cause {
             Self::Exception(exception) => exception.name(),
             Self::Interrupt(interrupt) => interrupt.name(),
         }
+    }
+}
+
+/// In events a cause has its name.
+impl Serialize for Cause {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Cause {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let exceptions = Exception::ALL.into_iter().map(Self::Exception);
+        let mut causes = exceptions.chain(Interrupt::BY_PRIORITY.into_iter().map(Self::Interrupt));
+        let found = causes.find(|cause| cause.name() == name);
+        found.ok_or_else(|| D::Error::custom(format_args!("`{name}` is no cause of a trap")))
     }
 }
 

@@ -120,13 +120,13 @@ fn restore(code: &mut Code) {
     code.push(SWAP);
 }
 
-/// The call: clears the table at `a3` and goes behind the ECALL.
+/// The call: clears the table at `a3`, fences, and goes behind the ECALL.
 fn unmap(code: &mut Code) {
     code.li(T1, PAGES);
     let entry = code.here();
     code.store(Op::Sd, ZERO, 0, A3).imm(Op::Addi, A3, A3, 8);
     code.imm(Op::Addi, T1, T1, -1).branch(Op::Bne, T1, ZERO, entry);
-    code.imm(Op::Addi, A2, A2, 4);
+    code.op(Op::SfenceVma).imm(Op::Addi, A2, A2, 4);
 }
 
 /// The fault at `a1`: the next frame, its entry, the fence.

@@ -1,7 +1,5 @@
 //! Each detector on made-up events and tables: what it must name, and what it must not.
 
-use std::borrow::Cow;
-
 use faultline_abi::board::DRAM_BASE;
 use faultline_abi::sv39::{PTE_SIZE, Pte, satp_sv39};
 
@@ -9,6 +7,7 @@ use super::*;
 use crate::event::PteChange;
 use crate::hart::Privilege;
 use crate::mmu::walk::{Rules, TableMemory, Update, walk};
+use crate::trap::{Cause, Exception};
 use faultline_abi::sv39::Access;
 
 const USER: PteFlags = PteFlags::V.union(PteFlags::U).union(PteFlags::A).union(PteFlags::D);
@@ -88,7 +87,7 @@ impl Bench {
     fn fault(&mut self, root: u64, walk: &Walk, check: Check) {
         self.tell(What::Trap(Trap {
             scause: walk.access.page_fault_cause(),
-            cause: Cow::Borrowed("page fault"),
+            cause: Cause::Exception(Exception::page_fault(walk.access)),
             stval: VA.get(),
             sepc: VirtAddr::new(0x1000),
             satp: satp_sv39(page(root)),

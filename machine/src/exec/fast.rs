@@ -254,7 +254,8 @@ impl Fast<'_> {
                 Op::Lb => load!(x, insn, u8, i8),
                 Op::Lh => load!(x, insn, u16, i16),
                 Op::Lw => load!(x, insn, u32, i32),
-                Op::Ld => {
+                Op::Ld => load!(x, insn, u64, u64),
+                Op::LdRow => {
                     let row = insns.as_slice();
                     let Some(done) = load_row(x, loads, frames, insn, row) else { return Break::Slow };
                     *insns = row.get(done..).unwrap_or(&[]).iter();
@@ -265,7 +266,8 @@ impl Fast<'_> {
                 Op::Sb => store!(x, insn, u8),
                 Op::Sh => store!(x, insn, u16),
                 Op::Sw => store!(x, insn, u32),
-                Op::Sd => {
+                Op::Sd => store!(x, insn, u64),
+                Op::SdRow => {
                     let row = insns.as_slice();
                     let Some(done) = store_row(x, stores, frames, insn, row) else { return Break::Slow };
                     *insns = row.get(done..).unwrap_or(&[]).iter();
@@ -461,7 +463,7 @@ fn store<const N: usize>(tlb: &Array, frames: &mut [FrameBytes], va: u64, bytes:
 
 /// LD, and as many of the row behind it as lie in the same page. How many those are; `None` where not even
 /// the first is at hand.
-#[inline(always)]
+#[inline(never)]
 fn load_row(
     x: &mut Registers,
     tlb: &Array,
@@ -477,9 +479,6 @@ fn load_row(
     }
     let frame = frames.get(entry.frame as usize)?;
     x[first.rd] = double(frame, va);
-    if first.rs2 == 0 {
-        return Some(0);
-    }
     let row = row.get(..row.len().min(first.rs2.into())).unwrap_or(&[]);
     for (done, insn) in row.iter().enumerate() {
         let va = base.wrapping_add(extend(insn.imm));
@@ -492,7 +491,7 @@ fn load_row(
 }
 
 /// The same for SD.
-#[inline(always)]
+#[inline(never)]
 fn store_row(
     x: &Registers,
     tlb: &Array,
@@ -508,9 +507,6 @@ fn store_row(
     }
     let frame = frames.get_mut(entry.frame as usize)?;
     set_double(frame, va, x[first.rs2]);
-    if first.rd == 0 {
-        return Some(0);
-    }
     let row = row.get(..row.len().min(first.rd.into())).unwrap_or(&[]);
     for (done, insn) in row.iter().enumerate() {
         let va = base.wrapping_add(extend(insn.imm));

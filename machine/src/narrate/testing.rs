@@ -1,7 +1,5 @@
 //! Events for tests, made without a machine.
 
-use std::borrow::Cow;
-
 use faultline_abi::sv39::{Access, Check, Pte, WalkStep};
 use faultline_abi::trace::{
     AreaKind, AreaOp, FaultClass, FrameKind, FrameOp, ProcessOp, Resolution, Verdict,
@@ -10,6 +8,7 @@ use faultline_abi::{PhysAddr, VirtAddr};
 
 use crate::event::{Event, PteChange, Trap, What, Word};
 use crate::hart::Privilege;
+use crate::trap::{Cause, Exception};
 
 /// The root table of pid n.
 pub fn root(pid: u32) -> PhysAddr {
@@ -48,9 +47,11 @@ pub fn page_fault(scause: u64, stval: u64, sepc: u64) -> What {
     let index = |level: u32| VirtAddr::new(stval).vpn(level) as u64 * 8;
     let pointer = |level: u32| Pte::from_raw((at(level - 1).get() >> 2) | 1);
     let step = |level: u32, pte| WalkStep { level, pte_addr: at(level).wrapping_add(index(level)), pte };
+    let found = Exception::ALL.into_iter().find(|exception| exception.code() == scause);
+    let cause = Cause::Exception(found.unwrap_or(Exception::StorePage));
     What::Trap(Trap {
         scause,
-        cause: Cow::Borrowed("page fault"),
+        cause,
         stval,
         sepc: VirtAddr::new(sepc),
         satp: 8 << 60 | root(1).get() >> 12,

@@ -102,13 +102,21 @@ fn table(
         ("sfence.vma", statistics.fences),
         ("tracepoints", statistics.tracepoints),
         ("events", statistics.events()),
+        ("page-table walks", statistics.walks),
         ("disk reads", disk.reads),
         ("disk writes", disk.writes),
         ("sectors written", disk.sectors_written),
     ] {
         rows.push((name.to_owned(), count.to_string()));
     }
-    rows.extend(statistics.tlb.iter().flat_map(|tlb| tlb_rows(tlb.counts)));
+    match &statistics.tlb {
+        Some(tlb) => rows.extend(tlb_rows(tlb.counts)),
+        // Every instruction makes one access or more, so of all accesses fewer still needed a walk.
+        None => {
+            let hits = instructions.saturating_sub(statistics.walks);
+            rows.push(("TLB hit rate, at least".to_owned(), percent(hits, instructions)));
+        }
+    }
     rows.extend(memory_kib.map(|kib| ("peak memory".to_owned(), format!("{} MiB", kib.div_ceil(1024)))));
     rows.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "faultline: {name:<34} {value:>15}");
@@ -117,9 +125,7 @@ fn table(
 }
 
 fn tlb_rows(counts: TlbCounts) -> Vec<(String, String)> {
-    let all = counts.hits + counts.fills;
-    let rate = if all == 0 { 0 } else { u128::from(counts.hits) * 10_000 / u128::from(all) };
-    let mut rows = vec![("TLB hit rate".to_owned(), format!("{}.{:02} %", rate / 100, rate % 100))];
+    let mut rows = vec![("TLB hit rate".to_owned(), percent(counts.hits, counts.hits + counts.fills))];
     for (name, count) in [
         ("TLB hits", counts.hits),
         ("TLB fills", counts.fills),
@@ -130,6 +136,11 @@ fn tlb_rows(counts: TlbCounts) -> Vec<(String, String)> {
         rows.push((name.to_owned(), count.to_string()));
     }
     rows
+}
+
+fn percent(part: u64, all: u64) -> String {
+    let hundredths = u128::from(part) * 10_000 / u128::from(all.max(1));
+    format!("{}.{:02} %", hundredths / 100, hundredths % 100)
 }
 
 fn rate(instructions: u64, running: Duration) -> String {
@@ -167,7 +178,12 @@ mod tests {
         assert_eq!(value("seconds"), "0.500");
         assert_eq!(value("peak memory"), "3 MiB");
         assert_eq!(value("events"), "0");
+        assert_eq!(value("TLB hit rate, at least"), "100.00 %");
         assert_eq!(value("sectors written"), "7");
         assert_eq!(rate(5, Duration::ZERO), "5000000000");
+        let mut walks = Statistics::default();
+        walks.walks = 30_000;
+        let text = table(&walks, &[3_000_000], DiskCounts::default(), Duration::ZERO, None);
+        assert!(text.contains(" 99.00 %"), "one walk in a hundred instructions: {text}");
     }
 }
