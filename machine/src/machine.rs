@@ -167,15 +167,14 @@ impl<D: Devices> Machine<D> {
     /// whether there is one. It wakes if any enabled interrupt is pending, whether or not it can be
     /// taken ("Wait for Interrupt").
     fn give_turn(&mut self) -> bool {
-        let count = self.harts.len();
         let now = self.schedule.hart;
-        let mut order = (now..count).chain(0..now);
-        let Some(next) = order.find(|&hart| self.harts.get(hart).is_some_and(Hart::is_awake)) else {
-            return false;
-        };
-        if next != now {
-            self.pass_turn_to(next);
+        if let Some(hart) = self.harts.get_mut(now).filter(|hart| hart.is_awake()) {
+            hart.waiting = false;
+            return true;
         }
+        let mut others = (now + 1..self.harts.len()).chain(0..now);
+        let Some(next) = others.find(|&hart| self.harts[hart].is_awake()) else { return false };
+        self.pass_turn_to(next);
         self.harts[next].waiting = false;
         true
     }
