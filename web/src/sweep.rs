@@ -76,6 +76,17 @@ pub fn sweep(events: &[Event], so_far: usize) -> Option<Sweep> {
     Some(sweep)
 }
 
+/// The last looks, at most so many, before event `n`: where the hand came from.
+#[must_use]
+pub fn looks_before(events: &[Event], n: usize, count: usize) -> Vec<Look> {
+    let mut found = Sweep::default();
+    let before = events.iter().enumerate().take(n).rev().take(REACH);
+    let hands = before.filter(|(_, event)| matches!(event.what, What::Hand { .. }));
+    hands.take(count).for_each(|(n, event)| found.take(n, &event.what));
+    found.looks.reverse();
+    found.looks
+}
+
 /// The first event of the sweep that event `n` belongs to: the first look after the eviction before.
 fn start(events: &[Event], n: usize) -> usize {
     let mut first = n;
@@ -155,6 +166,16 @@ mod tests {
         }
         let under_way = sweep(&events, 2).expect("the hand has moved");
         assert_eq!(under_way.hand(2).map(|look| look.frame), Some(PhysAddr::new(0x1000)));
+    }
+
+    #[test]
+    fn where_the_hand_came_from_is_told_in_order() {
+        let frames = |n, count| -> Vec<u64> {
+            looks_before(&two_sweeps(), n, count).iter().map(|look| look.frame.get()).collect()
+        };
+        assert_eq!(frames(6, 10), [0x1000, 0x2000]);
+        assert_eq!(frames(9, 2), [0x2000, 0x3000]);
+        assert_eq!(frames(1, 9), [0; 0]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::swap::Swap;
 use super::walk::frame_link;
 use crate::arrangement::Showing;
 use crate::linked::Selection;
-use crate::sweep::{Gone, Look, Sweep, sweep};
+use crate::sweep::{Gone, Look, Sweep, looks_before, sweep};
 use crate::words::name;
 
 /// The titles of the table's columns.
@@ -72,25 +72,50 @@ fn strip(desk: &Desk, sweep: &Sweep, so_far: usize) -> Html {
     let from = passed.saturating_sub(AROUND.0);
     let to = (passed + AROUND.1).min(sweep.looks.len());
     let window = sweep.looks.get(from..to).unwrap_or(&[]);
-    let cell = |(i, look): (usize, &Look)| look_cell(desk, look, so_far, from + i + 1 == passed);
+    let cell = |(i, look): (usize, &Look)| {
+        let hand = if from + i + 1 == passed { Hand::Here } else { Hand::Elsewhere };
+        look_cell(desk, look, so_far, hand)
+    };
     html! {
         <>
             <h3>{ "The hand looks for a victim" }</h3>
             if from > 0 { <p class="hint">{ format!("{from} frames before these") }</p> }
-            <ol class="sweep" id="sweep">{ for window.iter().enumerate().map(cell) }</ol>
+            <ol class="sweep" id="sweep">
+                { for earlier(desk, sweep, window.len()).iter().map(|look| look_cell(desk, look, so_far, Hand::Earlier)) }
+                { for window.iter().enumerate().map(cell) }
+            </ol>
             if to < sweep.looks.len() { <p class="hint">{ format!("{} more to come", sweep.looks.len() - to) }</p> }
         </>
     }
 }
 
-fn look_cell(desk: &Desk, look: &Look, so_far: usize, is_now: bool) -> Html {
+/// Where the hand is, seen from a look.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hand {
+    /// At it.
+    Here,
+    /// At another look of the same sweep.
+    Elsewhere,
+    /// In a later sweep.
+    Earlier,
+}
+
+/// Looks of earlier sweeps, as many as there is room for.
+fn earlier(desk: &Desk, sweep: &Sweep, taken: usize) -> Vec<Look> {
+    let count = AROUND.0.saturating_sub(taken).min(24);
+    looks_before(&desk.model.history.events, sweep.first().unwrap_or(0), count)
+}
+
+fn look_cell(desk: &Desk, look: &Look, so_far: usize, hand: Hand) -> Html {
+    let is_now = hand == Hand::Here;
     let (class, sign, words) = verdict(look);
     let coming = (look.event >= so_far).then_some("coming");
+    let earlier = (hand == Hand::Earlier).then_some("earlier");
     let selected = desk.linked.frames.contains(&look.frame).then_some("selected");
     let number = look.frame.page().get();
     let label = format!("frame {}: {words}", look.frame);
     html! {
-        <li class={classes!("look", class, coming, is_now.then_some("now"), selected)} key={look.event}>
+        <li class={classes!("look", class, coming, earlier, is_now.then_some("now"), selected)} key={look.event}>
             <button type="button" title={label.clone()} aria-label={label} onclick={desk.to_event(look.event)}>
                 <span class="hand" aria-hidden="true">{ if is_now { "▼" } else { "" } }</span>
                 <span class="number">{ format!("{number:x}") }</span>

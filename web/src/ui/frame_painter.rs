@@ -147,8 +147,20 @@ impl Brush<'_> {
                     self.context.fill_rect(x + side * dot, y + side * 0.5, 2.0, 2.0);
                 }
             }
-            None => self.outline(&palette.free, x, y, side, 0.5),
+            None => self.free(x, y, side),
         }
+    }
+
+    /// Small free cells are only tinted: thousands of outlines would drown the rest.
+    fn free(&self, x: f64, y: f64, side: f64) {
+        let palette = &self.frame.palette;
+        if self.frame.grid.pitch >= LETTERS_FROM {
+            return self.outline(&palette.free, x, y, side, 0.5);
+        }
+        self.context.set_fill_style_str(&palette.free);
+        self.context.set_global_alpha(0.18);
+        self.context.fill_rect(x, y, side, side);
+        self.context.set_global_alpha(1.0);
     }
 
     /// The letter of its kind, or how many share it.

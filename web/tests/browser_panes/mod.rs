@@ -40,6 +40,11 @@ impl Page {
         .await;
     }
 
+    /// Waits until nothing moves: what is half transparent has half the contrast.
+    async fn at_rest(&self) {
+        self.until("rest", "document.getAnimations().every(each => each.playState === 'finished')").await;
+    }
+
     async fn shows(&self, css: &str, text: &str) {
         let expression =
             format!("document.querySelector({})?.textContent.includes({})", json!(css), json!(text));
@@ -258,6 +263,7 @@ fn axe_finds_no_serious_issue() {
     on_the_page(async |page: Page, _| {
         page.open().await;
         page.browser.client.execute(&axe, Vec::new()).await.expect("the script runs");
+        page.at_rest().await;
         assert_eq!(serious(&page).await, json!([]));
         for pane in PANES {
             page.unfold(pane.id).await;
@@ -265,8 +271,7 @@ fn axe_finds_no_serious_issue() {
         page.click("[data-va]").await;
         for (size, scheme) in [((1280, 900), "dark"), ((360, 740), "light")] {
             page.browser.appear(size, scheme).await;
-            // Colours change gradually.
-            tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+            page.at_rest().await;
             assert_eq!(serious(&page).await, json!([]), "{size:?} {scheme}");
         }
         page

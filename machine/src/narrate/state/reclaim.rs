@@ -43,15 +43,15 @@ pub struct Reclaim {
 impl Reclaim {
     /// Takes one more event into account.
     pub(super) fn apply(&mut self, n: usize, what: &What) {
-        match what {
-            &What::Hand { frame, verdict, .. } => self.looked(frame, verdict),
-            &What::Evicted { pid, va, frame, slot, .. } => {
+        match *what {
+            What::Hand { frame, verdict, .. } => self.looked(frame, verdict),
+            What::Evicted { pid, va, frame, slot, .. } => {
                 self.evict(n, (pid, va.page_down()), frame, slot.map(|slot| slot.0));
             }
-            &What::Resolved { pid, va, how: Resolution::ReadSwap, .. } => {
+            What::Resolved { pid, va, how: Resolution::ReadSwap, .. } => {
                 self.came_back(n, (pid, va.page_down()));
             }
-            &What::Process { op: ProcessOp::Exited | ProcessOp::Killed | ProcessOp::Execed, pid, .. } => {
+            What::Process { op: ProcessOp::Exited | ProcessOp::Killed | ProcessOp::Execed, pid, .. } => {
                 self.forget(pid);
             }
             _ => {}
