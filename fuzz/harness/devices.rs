@@ -46,7 +46,7 @@ fn access(board: &mut Board, ram: &mut Ram, mtime: u64, bytes: &mut Bytes<'_>) {
     let width = bytes.pick(&[Width::Byte, Width::Half, Width::Word, Width::Word, Width::Double]);
     let address = PhysAddr::new(address(bytes) / width.bytes() * width.bytes());
     let mut context = DeviceContext { ram, mtime };
-    if kind % 2 == 0 {
+    if kind.is_multiple_of(2) {
         // The caller cuts the value to its width.
         let _ = board.load(address, width, &mut context);
     } else {

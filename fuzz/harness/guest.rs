@@ -40,7 +40,7 @@ const HANDLER: [u32; 4] = [
 
 pub(crate) fn run(data: &[u8]) {
     let mut bytes = Bytes::new(data);
-    let each_access = bytes.byte() % 2 == 0;
+    let each_access = bytes.byte().is_multiple_of(2);
     let program = LoadedProgram::from_raw(image(&mut bytes)).expect("some bytes");
     let config = MachineConfig { memory_mib: 2, ..MachineConfig::default() };
     let mut machine = Machine::new(config, &program).expect("it fits");
@@ -65,7 +65,7 @@ fn image(bytes: &mut Bytes<'_>) -> Vec<u8> {
     image.resize(4096, 0x13);
     // The root maps every gigabyte of the lower half by the table behind it, or as the noise has it.
     for index in 0..1024u64 {
-        let noise = if index % 8 == 0 { bytes.double() } else { 0 };
+        let noise = if index.is_multiple_of(8) { bytes.double() } else { 0 };
         let pte = match index {
             2 => DRAM_BASE >> 12 << 10 | 0xcf,
             0..512 => (DRAM_BASE + 0x2000) >> 12 << 10 | 1,

@@ -1,6 +1,12 @@
 //! What the fuzz targets do with their bytes. Each harness panics where something that must hold does
 //! not; that it ends, and in how much memory, is for whoever calls it to see.
 #![allow(dead_code, reason = "each target uses its own harness")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "noise is cut to size"
+)]
 
 pub(crate) mod bytes;
 pub(crate) mod decoder;

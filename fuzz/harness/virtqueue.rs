@@ -148,7 +148,8 @@ impl Driver {
     /// A request that is whole but for its numbers: header, data, status.
     fn request(&mut self, bytes: &mut Bytes<'_>) {
         let kind = bytes.pick(&[0u32, 1, 4, 8, 11, 13, 14, 99]);
-        let sector = if bytes.byte() % 4 == 0 { bytes.double() } else { bytes.below(SECTORS as u64 + 2) };
+        let sector =
+            if bytes.byte().is_multiple_of(4) { bytes.double() } else { bytes.below(SECTORS as u64 + 2) };
         let mut header = [0; 16];
         header[..4].copy_from_slice(&kind.to_le_bytes());
         header[8..].copy_from_slice(&sector.to_le_bytes());
@@ -163,7 +164,7 @@ impl Driver {
 
     fn submit(&mut self, bytes: &mut Bytes<'_>) {
         let head = bytes.half() % (self.size + 2);
-        if bytes.byte() % 8 == 0 {
+        if bytes.byte().is_multiple_of(8) {
             self.submitted = bytes.half();
         }
         self.make_available(head);

@@ -51,7 +51,15 @@ pub struct Detectors {
 struct Said {
     freed: Set<Ppn>,
     references: Map<Ppn, u32>,
+    /// Of frames in which programs have pages: whose they are.
+    owners: Map<Ppn, u32>,
+    /// Those to which the kernel has a reference beside the entries, in a cache or for a transfer.
+    kept: Set<Ppn>,
     roots: BTreeMap<u32, Ppn>,
+    /// Roots of processes that have ended, until the kernel frees them.
+    ended: BTreeMap<Ppn, u32>,
+    /// Processes whose tables have been freed: everything of theirs must be gone.
+    torn_down: Vec<u32>,
     /// Areas that may be shared on purpose: pid, start and end.
     shareable: BTreeSet<(u32, VirtAddr, VirtAddr)>,
 }
@@ -69,7 +77,10 @@ impl Detectors {
             What::Pte(change) => self.spaces.changed(change),
             What::Satp { new, .. } => self.spaces.named(Root::of(*new)),
             &What::Sfence { va, asid } => self.held.fence(Fence { hart: cx.hart, va, asid }),
-            &What::Frame { op, frame, refs, usage, .. } => self.frame(op, frame.page(), refs, usage),
+            &What::Frame { op, frame, owner, refs, usage } => {
+                self.frame(op, frame.page(), refs, usage);
+                self.said.owner(op, frame.page(), owner, usage);
+            }
             &What::Process { op, pid, root, .. } => self.process(op, pid, root.page()),
             &What::Area { op, pid, start, end, area: AreaKind::Mmap, .. } => {
                 self.said.area(op, (pid, start, end));
@@ -95,6 +106,9 @@ impl Detectors {
         let touched = self.spaces.take_touched();
         touched.iter().for_each(|&frame| self.judge(frame, ram));
         self.spaces.give_back(touched);
+        for pid in core::mem::take(&mut self.said.torn_down) {
+            self.judge_end(pid, ram);
+        }
     }
 
     /// Takes what is to be said, each thing once.
@@ -169,13 +183,35 @@ impl Detectors {
         let old = match op {
             ProcessOp::Exited | ProcessOp::Killed => {
                 self.said.shareable.retain(|area| area.0 != pid);
-                self.said.roots.remove(&pid)
+                let root = self.said.roots.remove(&pid);
+                self.said.ended.extend(root.map(|root| (root, pid)));
+                root
             }
             _ if root.get() == 0 => None,
             _ => self.said.roots.insert(pid, root).filter(|&old| old != root),
         };
         if let Some(old) = old {
             self.spaces.forget(old);
+        }
+    }
+
+    /// A process has ended and its tables are freed: what it still has, and nobody can reach, is lost.
+    fn judge_end(&mut self, pid: u32, ram: &Ram) {
+        let mut frames: Vec<Ppn> = self.said.owners_of(pid).collect();
+        frames.sort_unstable();
+        for frame in frames {
+            self.said.owners.remove(&frame);
+            let mut users = Vec::new();
+            self.spaces.users_of(frame, ram, &mut users);
+            if users.is_empty() && !self.said.kept.contains(&frame) {
+                self.warnings.push(Warning {
+                    detector: Detector::LeakedFrame,
+                    root: None,
+                    va: None,
+                    frame: Some(frame.base()),
+                    text: format!("process {pid} has ended, and its frame was never freed").into(),
+                });
+            }
         }
     }
 
@@ -210,6 +246,9 @@ impl Detectors {
         if self.said.freed.contains(&frame) {
             warn(Detector::FreedButMapped, root, va, "the kernel has freed this frame".to_owned());
         }
+        if self.said.references.get(&frame).is_some_and(|&said| said as usize > users.len()) {
+            self.said.kept.insert(frame);
+        }
         if let Some(&said) = self.said.references.get(&frame).filter(|&&said| (said as usize) < users.len()) {
             let text = format!("the kernel counts {said} references, the tables {} entries", users.len());
             warn(Detector::TooFewReferences, root, va, text);
@@ -218,6 +257,22 @@ impl Detectors {
 }
 
 impl Said {
+    fn owner(&mut self, op: FrameOp, frame: Ppn, owner: u32, usage: FrameKind) {
+        if op == FrameOp::Freed {
+            self.kept.remove(&frame);
+            self.owners.remove(&frame);
+            self.torn_down.extend(self.ended.remove(&frame));
+        } else if usage != FrameKind::User {
+            self.owners.remove(&frame);
+        } else if self.owners.len() < PAGES_MAX {
+            self.owners.insert(frame, owner);
+        }
+    }
+
+    fn owners_of(&self, pid: u32) -> impl Iterator<Item = Ppn> {
+        self.owners.iter().filter(move |(_, owner)| **owner == pid).map(|(&frame, _)| frame)
+    }
+
     fn area(&mut self, op: AreaOp, area: (u32, VirtAddr, VirtAddr)) {
         let (pid, start, _) = area;
         self.shareable.retain(|known| (known.0, known.1) != (pid, start));

@@ -123,6 +123,8 @@ pub enum Detector {
     WritableInTwo,
     /// A frame that the kernel says is free is mapped.
     FreedButMapped,
+    /// A process has ended, and a frame of its was not given back.
+    LeakedFrame,
     /// A program may write and execute a page.
     WritableExecutable,
     /// The kernel counts fewer references to a frame than there are entries.

@@ -44,6 +44,7 @@ mod registers;
 pub mod scenario;
 mod schedule;
 pub mod session;
+pub mod spaces;
 mod spread;
 pub mod statistics;
 pub mod translations;

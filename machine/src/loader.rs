@@ -167,6 +167,14 @@ impl Symbols {
         (symbol.size == 0 || offset < symbol.size).then_some((&*symbol.name, offset))
     }
 
+    /// The variable or function that begins at exactly this address and has a size.
+    #[must_use]
+    pub fn variable_at(&self, address: VirtAddr) -> Option<&str> {
+        let at = self.0.partition_point(|symbol| symbol.address < address);
+        let mut here = self.0.iter().skip(at).take_while(|symbol| symbol.address == address);
+        here.find(|symbol| symbol.size > 0).map(|symbol| &*symbol.name)
+    }
+
     /// The address of the symbol with this name.
     #[must_use]
     pub fn address(&self, name: &str) -> Option<VirtAddr> {

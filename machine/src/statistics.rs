@@ -2,10 +2,12 @@
 
 use faultline_abi::VirtAddr;
 
+use crate::event::What;
 use crate::hart::Privilege;
 use crate::mmu::Walk;
 use crate::observer::{Context, Observer, PteWrite, TrapInfo};
 use crate::ram::Ram;
+use crate::spaces::Spaces;
 use crate::translations::{Fence, Held, Key, TlbModel};
 use crate::trap::Cause;
 
@@ -32,6 +34,8 @@ pub struct Statistics {
     pub walks: u64,
     /// A TLB that is modelled beside the machine's own cache.
     pub tlb: Option<TlbModel>,
+    /// The address spaces, where somebody wants to know.
+    pub spaces: Option<Spaces>,
 }
 
 impl Statistics {
@@ -106,6 +110,9 @@ impl<O: Observer, const EACH_ACCESS: bool> Observer for Counted<'_, O, EACH_ACCE
 
     fn satp_written(&mut self, cx: &Context, old: u64, new: u64) {
         self.statistics.satp_writes += 1;
+        if let Some(spaces) = &mut self.statistics.spaces {
+            spaces.satp(cx, new);
+        }
         self.inner.satp_written(cx, old, new);
     }
 
@@ -119,6 +126,9 @@ impl<O: Observer, const EACH_ACCESS: bool> Observer for Counted<'_, O, EACH_ACCE
 
     fn tracepoint(&mut self, cx: &Context, number: u16, arguments: [u64; 6]) {
         self.statistics.tracepoints += 1;
+        if let Some(spaces) = &mut self.statistics.spaces {
+            spaces.event(cx.step, cx.hart, &What::from_tracepoint(cx.mode, number, arguments));
+        }
         self.inner.tracepoint(cx, number, arguments);
     }
 

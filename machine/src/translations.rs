@@ -5,11 +5,12 @@
 //! still be held, so that a use of something outdated can be named; [`TlbModel`] has a size, and
 //! counts what a TLB of that size would do.
 
-use std::collections::{BTreeMap, hash_map::Entry};
+use std::collections::{BTreeMap, VecDeque, hash_map::Entry};
 
 use faultline_abi::VirtAddr;
 use faultline_abi::addr::VPN_BITS;
 use faultline_abi::sv39::{Access, Pte, PteFlags};
+use serde::Serialize;
 
 use crate::hart::Privilege;
 use crate::mmu::Walk;
@@ -264,8 +265,11 @@ impl Geometry {
     }
 }
 
+/// Most things that a modelled TLB remembers having done.
+pub const RECENT_MAX: usize = 1 << 16;
+
 /// What a modelled TLB has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TlbCounts {
     /// Translations that were there.
     pub hits: u64,
@@ -279,20 +283,14 @@ pub struct TlbCounts {
     pub flushed: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    key: Key,
-    held: Held,
-}
-
 /// What an entry of a modelled TLB holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct TlbEntry {
     /// Its set.
     pub set: usize,
     /// The hart whose translation it is.
     pub hart: u32,
-    /// The address space.
+    /// The address space; without meaning where the leaf is global.
     pub asid: u16,
     /// The page of 4 KiB; a superpage is held page by page.
     pub page: VirtAddr,
@@ -300,6 +298,37 @@ pub struct TlbEntry {
     pub leaf: Pte,
     /// The level of that leaf.
     pub level: u32,
+}
+
+/// What happens to an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TlbOp {
+    /// It was there, and is what the tables say.
+    Hit,
+    /// It was there, and the tables say something else by now: no fence came between.
+    Stale,
+    /// It was read from the tables.
+    Fill,
+    /// It gave way to another.
+    Evict,
+    /// A fence removed it.
+    Flush,
+}
+
+/// Something that a modelled TLB did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct TlbEvent {
+    /// What.
+    pub op: TlbOp,
+    /// With which entry.
+    pub entry: TlbEntry,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    key: Key,
+    held: Held,
 }
 
 /// TLBs of a certain shape, one for each hart.
@@ -310,16 +339,26 @@ pub struct TlbModel {
     sets: Vec<Vec<Slot>>,
     /// What it has done so far.
     pub counts: TlbCounts,
+    /// The last things that it did, oldest first, and how many of them are kept.
+    recent: VecDeque<TlbEvent>,
+    recent_max: usize,
 }
 
 impl TlbModel {
     /// Empty TLBs.
     #[must_use]
     pub fn new(geometry: Geometry) -> Self {
-        Self { geometry, sets: Vec::new(), counts: TlbCounts::default() }
+        let (sets, counts, recent) = (Vec::new(), TlbCounts::default(), VecDeque::new());
+        Self { geometry, sets, counts, recent, recent_max: 0 }
     }
 
-    /// Its shape.
+    /// Empty TLBs that keep the last `count` things they do; at most [`RECENT_MAX`].
+    #[must_use]
+    pub fn remembering(geometry: Geometry, count: usize) -> Self {
+        Self { recent_max: count.min(RECENT_MAX), ..Self::new(geometry) }
+    }
+
+    /// The shape.
     #[must_use]
     pub const fn geometry(&self) -> Geometry {
         self.geometry
@@ -327,21 +366,16 @@ impl TlbModel {
 
     /// What it holds: hart by hart, set by set, in each set first what gives way first.
     pub fn entries(&self) -> impl Iterator<Item = TlbEntry> + '_ {
-        let entry = move |set: usize, slot: &Slot| {
-            let Slot { key, held } = *slot;
-            TlbEntry {
-                set: set % self.geometry.sets,
-                hart: key.hart,
-                asid: key.asid,
-                page: key.page,
-                leaf: held.leaf,
-                level: held.level,
-            }
+        let of_set = move |(number, slots): (usize, &'_ Vec<Slot>)| {
+            let entry = move |slot: &Slot| slot.entry(number % self.geometry.sets);
+            slots.iter().map(entry).collect::<Vec<_>>()
         };
-        self.sets
-            .iter()
-            .enumerate()
-            .flat_map(move |(set, slots)| slots.iter().map(move |slot| entry(set, slot)))
+        self.sets.iter().enumerate().flat_map(of_set)
+    }
+
+    /// The last things that it did, oldest first.
+    pub fn recent(&self) -> impl Iterator<Item = &TlbEvent> {
+        self.recent.iter()
     }
 
     /// A page was accessed, and this is what the tables say about it.
@@ -351,36 +385,61 @@ impl TlbModel {
         if self.sets.len() <= hart * sets {
             self.sets.resize(sets * (hart + 1), Vec::new());
         }
-        let set = &mut self.sets[hart * sets + ((key.page.get() >> 12) as usize & (sets - 1))];
+        let number = (key.page.get() >> 12) as usize & (sets - 1);
+        let set = &mut self.sets[hart * sets + number];
         let found = set.iter().position(|slot| slot.matches(key));
         if let Some(at) = found {
             let slot = set[at];
+            let op = if slot.held.same(held) { TlbOp::Hit } else { TlbOp::Stale };
             self.counts.hits += 1;
-            self.counts.stale += u64::from(!slot.held.same(held));
+            self.counts.stale += u64::from(op == TlbOp::Stale);
             if policy == Policy::Lru {
                 set.remove(at);
                 set.push(slot);
             }
-            return;
+            return self.remember(op, slot, number);
         }
+        let slot = Slot { key, held };
+        let evicted = (set.len() == ways).then(|| set.remove(0));
+        set.push(slot);
         self.counts.fills += 1;
-        if set.len() == ways {
-            set.remove(0);
+        if let Some(evicted) = evicted {
             self.counts.evictions += 1;
+            self.remember(TlbOp::Evict, evicted, number);
         }
-        set.push(Slot { key, held });
+        self.remember(TlbOp::Fill, slot, number);
     }
 
     pub(crate) fn fence(&mut self, fence: Fence) {
-        for set in &mut self.sets {
-            let before = set.len();
-            set.retain(|slot| !fence.covers(slot.key, slot.held));
-            self.counts.flushed += (before - set.len()) as u64;
+        for number in 0..self.sets.len() {
+            let set = core::mem::take(&mut self.sets[number]);
+            let (flushed, kept) = set.into_iter().partition(|slot| fence.covers(slot.key, slot.held));
+            self.sets[number] = kept;
+            let flushed: Vec<Slot> = flushed;
+            self.counts.flushed += flushed.len() as u64;
+            flushed
+                .into_iter()
+                .for_each(|slot| self.remember(TlbOp::Flush, slot, number % self.geometry.sets));
         }
+    }
+
+    fn remember(&mut self, op: TlbOp, slot: Slot, set: usize) {
+        if self.recent_max == 0 {
+            return;
+        }
+        if self.recent.len() == self.recent_max {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(TlbEvent { op, entry: slot.entry(set) });
     }
 }
 
 impl Slot {
+    fn entry(self, set: usize) -> TlbEntry {
+        let Key { hart, page, asid } = self.key;
+        TlbEntry { set, hart, asid, page, leaf: self.held.leaf, level: self.held.level }
+    }
+
     /// Global entries belong to every address space.
     fn matches(self, key: Key) -> bool {
         let global = self.held.leaf.flags().contains(PteFlags::G);
@@ -499,11 +558,16 @@ mod tests {
     }
 
     #[test]
-    fn the_entries_stand_in_the_order_in_which_they_give_way() {
-        let mut tlb = TlbModel::new("4x2".parse().unwrap());
-        [2, 4, 3, 2].iter().for_each(|&page| tlb.access(key(0, page), held(page, RW)));
-        let held: Vec<_> = tlb.entries().map(|entry| (entry.set, entry.page.get() >> 12)).collect();
-        assert_eq!(held, [(0, 4), (0, 2), (1, 3)]);
+    fn what_a_tlb_holds_and_does_can_be_read() {
+        let mut tlb = TlbModel::remembering("2x1".parse().unwrap(), 4);
+        for (page, frame) in [(2, 7), (4, 8), (4, 9), (5, 6)] {
+            tlb.access(key(1, page), held(frame, RW));
+        }
+        tlb.fence(Fence { va: Some(VirtAddr::new(0x5000)), ..ALL });
+        let did: Vec<_> = tlb.recent().map(|event| (event.op, event.entry.page.get() >> 12)).collect();
+        assert_eq!(did, [(TlbOp::Fill, 4), (TlbOp::Stale, 4), (TlbOp::Fill, 5), (TlbOp::Flush, 5)]);
+        let held: Vec<_> = tlb.entries().collect();
+        assert_eq!((held.len(), held[0].set, held[0].asid, held[0].leaf.ppn()), (1, 0, 1, Ppn::new(8)));
     }
 
     #[test]

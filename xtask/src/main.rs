@@ -14,6 +14,7 @@ mod html;
 mod kept;
 mod lines;
 mod machine;
+mod mutants;
 mod packages;
 mod packed;
 mod process;
@@ -68,6 +69,8 @@ enum Command {
     Bless,
     /// Run random programs on QEMU and on Faultline and compare every trap
     Differential(commands::differential::Options),
+    /// Put known mistakes into a copy of the machine and see that the tests notice each
+    Mutants,
     /// Run the fuzz targets, or one of them, for some time
     Fuzz(commands::fuzz::Options),
     /// Measure the machine's speed
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Command::Doctor => commands::doctor::run(),
         Command::Bless => commands::bless::run(),
         Command::Differential(options) => commands::differential::run(&options),
+        Command::Mutants => commands::mutants::run(),
         Command::Fuzz(options) => commands::fuzz::run(&options),
         Command::Bench(options) => commands::bench::run(&options),
     };

@@ -107,7 +107,7 @@ fn text(file: &Path) -> Result<String> {
 }
 
 /// Waits for the end; past the limit the child is ended and `None` returned.
-fn wait(child: &mut Child, limit: Duration) -> Result<Option<std::process::ExitStatus>> {
+pub(crate) fn wait(child: &mut Child, limit: Duration) -> Result<Option<std::process::ExitStatus>> {
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {

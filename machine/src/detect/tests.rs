@@ -274,6 +274,62 @@ fn a_count_of_references_below_the_count_of_entries_is_named() {
     assert_eq!(bench.found(), [Detector::TooFewReferences]);
 }
 
+impl Bench {
+    fn process(&mut self, op: ProcessOp, pid: u32, root: u64) {
+        let root = page(root).base();
+        self.tell(What::Process { op, pid, other: 0, root, name: String::new() });
+    }
+
+    fn free_table(&mut self, frame: u64) {
+        let (frame, usage) = (page(frame).base(), FrameKind::PageTable);
+        self.tell(What::Frame { op: FrameOp::Freed, frame, owner: 1, refs: 0, usage });
+    }
+}
+
+#[test]
+fn a_frame_that_a_process_leaves_behind_is_leaked_once_its_tables_are_freed() {
+    for (given_back, expected) in [(false, vec![Detector::LeakedFrame]), (true, vec![])] {
+        let mut bench = Bench::new();
+        bench.process(ProcessOp::Created, 1, ONE);
+        bench.map(ONE, 20, RW);
+        bench.frame(FrameOp::Allocated, 20, 1);
+        bench.process(ProcessOp::Exited, 1, ONE);
+        assert_eq!(bench.found(), [], "a kernel may wait for the parent");
+        if given_back {
+            bench.frame(FrameOp::Freed, 20, 0);
+        }
+        bench.free_table(ONE);
+        assert_eq!(bench.found(), expected);
+    }
+}
+
+#[test]
+fn a_frame_that_the_kernel_keeps_for_itself_is_not_leaked() {
+    let mut bench = Bench::new();
+    bench.process(ProcessOp::Created, 1, ONE);
+    bench.map(ONE, 20, RW);
+    bench.frame(FrameOp::Allocated, 20, 1);
+    bench.frame(FrameOp::Shared, 20, 2);
+    assert_eq!(bench.found(), [], "as a page of a file in a cache");
+    bench.process(ProcessOp::Exited, 1, ONE);
+    bench.frame(FrameOp::Unshared, 20, 1);
+    bench.free_table(ONE);
+    assert_eq!(bench.found(), []);
+}
+
+#[test]
+fn a_frame_that_another_process_still_maps_is_not_leaked() {
+    let mut bench = Bench::new();
+    bench.process(ProcessOp::Created, 1, ONE);
+    bench.process(ProcessOp::Created, 2, TWO);
+    bench.frame(FrameOp::Allocated, 20, 2);
+    bench.map(ONE, 20, R);
+    bench.map(TWO, 20, R);
+    bench.process(ProcessOp::Exited, 1, ONE);
+    bench.free_table(ONE);
+    assert_eq!(bench.found(), []);
+}
+
 #[test]
 fn tables_that_were_thrown_away_accuse_nobody() {
     let mut bench = Bench::new();

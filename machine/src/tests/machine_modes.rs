@@ -49,6 +49,16 @@ fn mret_to_machine_mode_keeps_mprv() {
 }
 
 #[test]
+fn a_return_below_machine_mode_clears_mprv() {
+    for (op, mpp) in [(Op::Mret, 0), (Op::Mret, 1 << status::MPP_SHIFT), (Op::Sret, 0)] {
+        let mut bench = Bench::new(&[plain(op)]);
+        bench.hart().csrs.mstatus |= mpp | status::MPRV;
+        bench.run(1);
+        assert_eq!(bench.hart().csrs.mstatus & status::MPRV, 0, "{op:?}, MPP {mpp:#x}");
+    }
+}
+
+#[test]
 fn sret_unstacks_the_supervisors_half() {
     for (spp, mode) in [(0, Privilege::User), (status::SPP, Privilege::Supervisor)] {
         let mut bench = Bench::new(&[plain(Op::Sret)]);

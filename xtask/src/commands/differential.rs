@@ -10,16 +10,19 @@ use crate::{
     machine, qemu, ui, workspace,
 };
 
+/// Groups of instructions in a program: some 600 are executed.
+pub(crate) const LENGTH: u32 = 400;
+
 #[derive(Args)]
 pub(crate) struct Options {
     /// How many random programs
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 20_000)]
     cases: u64,
     /// The seed of the first; the others have those that follow
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Groups of instructions in a program
-    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=200))]
+    #[arg(long, default_value_t = LENGTH, value_parser = clap::value_parser!(u32).range(1..=i64::from(LENGTH)))]
     length: u32,
 }
 
@@ -35,9 +38,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let what = format!("Running {} random programs on QEMU and on Faultline", options.cases);
     let outcome = ui::step(&what, || differential::run(&plan))?;
     println!(
-        "{} programs, {} traps compared, {} images differ",
+        "{} programs and {} instructions compared, {} images differ",
         outcome.cases,
-        outcome.traps,
+        outcome.instructions,
         outcome.differences.len()
     );
     outcome.differences.iter().for_each(|difference| println!("\n{difference}"));

@@ -7,6 +7,7 @@ pub(crate) mod dist;
 pub(crate) mod doctor;
 pub(crate) mod fuzz;
 pub(crate) mod guest;
+pub(crate) mod mutants;
 pub(crate) mod qemu;
 pub(crate) mod serve;
 pub(crate) mod soak;

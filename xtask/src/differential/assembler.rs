@@ -18,6 +18,10 @@ enum Fixup {
     Jal {
         rd: Reg,
     },
+    /// `c.j`, `c.beqz`, `c.bnez`: half a word, with its offset still zero.
+    Compressed {
+        half: u16,
+    },
     /// The `addi` of an `auipc`+`addi` pair; the `auipc` stands four bytes before.
     PcRelative {
         rd: Reg,
@@ -87,6 +91,13 @@ impl Assembler {
         self.fix(to, Fixup::PcRelative { rd });
     }
 
+    /// `c.j`, or `c.beqz` and `c.bnez` with a register of `x8`…`x15` in place, to a label that lies within
+    /// 2 KiB or 256 bytes.
+    pub(super) fn compressed_jump(&mut self, half: u16, to: Label) {
+        self.fixups.push((self.bytes.len(), to, Fixup::Compressed { half }));
+        self.half(0);
+    }
+
     fn fix(&mut self, to: Label, fixup: Fixup) {
         self.fixups.push((self.bytes.len(), to, fixup));
         self.word(0);
@@ -99,6 +110,11 @@ impl Assembler {
             let distance = |from: usize| target - offset(from);
             let word = match *fixup {
                 Fixup::Branch { funct3, rs1, rs2 } => encode::b(funct3, rs1, rs2, distance(*at)),
+                Fixup::Compressed { half } => {
+                    let half = half | encode::compressed_offset(half, distance(*at));
+                    self.bytes[*at..at + 2].copy_from_slice(&half.to_le_bytes());
+                    continue;
+                }
                 Fixup::Jal { rd } => encode::jal(rd, distance(*at)),
                 Fixup::PcRelative { rd } => encode::addi(rd, rd, distance(at - 4)),
             };

@@ -9,6 +9,22 @@ use super::{
     random::Random,
 };
 
+/// What a case is made from. Every step of it has a seed of its own, so that the others stay what they
+/// are where one is left out.
+#[derive(Clone, Debug)]
+pub(super) struct Recipe {
+    pub(super) seed: u64,
+    /// The steps that are in it, in order.
+    pub(super) steps: Vec<u32>,
+}
+
+impl Recipe {
+    /// The first `length` steps.
+    pub(super) fn whole(seed: u64, length: u32) -> Self {
+        Self { seed, steps: (0..length).collect() }
+    }
+}
+
 /// A generated case: its code and the state it starts in.
 pub(super) struct Case {
     pub(super) code: Vec<u8>,
@@ -17,18 +33,65 @@ pub(super) struct Case {
     pub(super) mstatus: u64,
     pub(super) medeleg: u64,
     pub(super) registers: [u64; 31],
+    /// `satp` while it runs in S-mode.
+    pub(super) satp: u64,
+    pub(super) mcounteren: u64,
+    pub(super) scounteren: u64,
+    pub(super) pmp: Protection,
+}
+
+/// PMP while a case runs.
+pub(super) struct Protection {
+    pub(super) config: u64,
+    pub(super) addresses: [u64; 8],
+}
+
+impl Protection {
+    /// First the harness and its tables, open to everybody; then a few entries that cover data, each open
+    /// in its own way; then the rest.
+    fn random(random: &mut Random, guarded: Guarded) -> Self {
+        let open = napot(0, 56);
+        if guarded == Guarded::No {
+            return Self { config: 0x1f, addresses: [open, 0, 0, 0, 0, 0, 0, 0] };
+        }
+        let mut config = [0u8; 8];
+        let mut addresses = [0; 8];
+        (config[0], addresses[0]) = (0x1f, napot(HARNESS, 20));
+        for entry in 1..=5 {
+            // Whole pages: on parts of them QEMU 7.2 decides by the first byte alone.
+            let page = random.pick(&[DATA, DATA, VA, VA_MEGA]) + random.below(DATA_PAGES) * 4096;
+            let permissions = random.pick(&[0u8, 1, 3, 3, 4, 5, 7, 7]);
+            let (mode, address) = match random.below(4) {
+                0 => (0, page >> 2),
+                1 => (1, page >> 2),
+                _ => (3, napot(page, 12 + random.field(3))),
+            };
+            (config[entry], addresses[entry]) = (mode << 3 | permissions, address);
+        }
+        let rest = random.pick(&[0x1f, 0x1f, 0x1d]);
+        (config[6], addresses[6]) = (rest, open);
+        Self { config: u64::from_le_bytes(config), addresses }
+    }
+}
+
+/// `pmpaddr` of the naturally aligned `2^bits` bytes around an address.
+fn napot(address: u64, bits: u32) -> u64 {
+    let (base, ones) = (address >> bits << bits, (1 << (bits - 1)) - 1);
+    (base | ones) >> 2
 }
 
 /// CSRs that exist, that do not, and that ask for another privilege. Left out is what depends on
 /// time or on the board (counters, pending interrupts, identification) and what the harness lives
 /// on (`mtvec`, `mscratch`, `stvec`, PMP).
-const CSRS: [u32; 26] = [
-    0x001, 0x002, 0x003, 0x003, 0x100, 0x106, 0x140, 0x141, 0x142, 0x143, 0x180, 0x300, 0x302, 0x303, 0x306,
-    0x341, 0x342, 0x343, 0x000, 0x007, 0x0c3, 0x105, 0x240, 0x7b0, 0x800, 0xfff,
+const CSRS: [u32; 27] = [
+    0x001, 0x002, 0x003, 0x003, 0x100, 0x106, 0x140, 0x141, 0x142, 0x143, 0x14d, 0x180, 0x300, 0x302, 0x303,
+    0x306, 0x341, 0x342, 0x343, 0x000, 0x007, 0x0c3, 0x105, 0x240, 0x7b0, 0x800, 0xfff,
 ];
+/// Counters: whether they can be read at all is compared, what they read as is not.
+const COUNTERS: [u32; 7] = [0xc00, 0xc01, 0xc02, 0xc03, 0xc0a, 0xb00, 0xb02];
 /// Of these only the harness may be the writer; and QEMU 7.2 keeps bit 0 of `sepc` and `mepc`, which
 /// is read-only zero, and the upper half of `scounteren` and `mcounteren`, which have 32 bits.
-const READ_ONLY_HERE: [u32; 8] = [0x105, 0x180, 0x303, 0xfff, 0x141, 0x341, 0x106, 0x306];
+const READ_ONLY_HERE: [u32; 9] = [0x105, 0x180, 0x303, 0xfff, 0x141, 0x341, 0x106, 0x306, 0x14d];
 /// mstatus bits that a case may flip: SPIE, MPIE, SPP, MPP, FS, MPRV, SUM, MXR, TVM, TW, TSR.
 const MSTATUS_BITS: u64 = FS | 1 << 5 | 1 << 7 | 1 << 8 | 3 << 11 | 1 << 17 | 1 << 18 | 1 << 19 | 7 << 20;
 
@@ -40,6 +103,9 @@ fn medeleg(random: &mut Random) -> u64 {
     bits & !(1 << 6 | 1 << 7 | 1 << 15) | loads << 2
 }
 
+/// Whether both machines translate by Sv48.
+const SV48: bool = true;
+
 /// Whether the cases of an image use LR, SC and AMOs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Atomics {
@@ -47,31 +113,67 @@ pub(super) enum Atomics {
     Left,
 }
 
-/// The case with this seed, its code at `base`, of `length` groups of instructions.
-pub(super) fn generate(seed: u64, base: u64, length: u32, atomics: Atomics) -> Case {
+/// Whether PMP forbids anything to the cases of an image.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Guarded {
+    Yes,
+    No,
+}
+
+/// What the cases of an image have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Flavour {
+    pub(super) atomics: Atomics,
+    pub(super) guarded: Guarded,
+}
+
+impl Flavour {
+    pub(super) fn random(random: &mut Random) -> Self {
+        let guarded = if random.one_in(3) { Guarded::Yes } else { Guarded::No };
+        // QEMU 7.2 asks PMP about an AMO's load before it looks whether the page may be written.
+        let atomics = if guarded == Guarded::No && random.one_in(2) { Atomics::Used } else { Atomics::Left };
+        Self { atomics, guarded }
+    }
+}
+
+/// The case of this recipe, its code at `base`.
+pub(super) fn generate(recipe: &Recipe, base: u64, flavour: Flavour) -> Case {
+    let mut random = Random::new(recipe.seed);
     let mut writer =
-        Writer { asm: Assembler::new(base), random: Random::new(seed), pending: Vec::new(), atomics };
-    if writer.random.one_in(2) {
+        Writer { asm: Assembler::new(base), random: random.fork(), pending: Vec::new(), flavour };
+    if random.one_in(2) {
         // The place of the code inside its page varies, so that instructions straddle pages.
-        for _ in 0..writer.random.below(3) {
+        for _ in 0..random.below(3) {
             writer.asm.half(1);
         }
     }
-    for _ in 0..length {
+    for &step in &recipe.steps {
         writer.bind_due_labels();
+        writer.random = Random::new(recipe.seed.wrapping_add(u64::from(step) << 40)).fork();
         writer.step();
     }
     writer.pending.iter_mut().for_each(|(due, _)| *due = 0);
     writer.bind_due_labels();
     let end = writer.asm.here() - base;
     writer.asm.word(ECALL);
-    let mut random = writer.random;
     Case {
         code: writer.asm.finish(),
         end,
         mstatus: FS | random.pick(&[0, 1 << 11, 3 << 11, 3 << 11]) | random.next() & (1 << 18 | 1 << 19),
         medeleg: if random.one_in(2) { 0 } else { medeleg(&mut random) },
         registers: core::array::from_fn(|_| random.value()),
+        satp: satp(&mut random),
+        mcounteren: (random.next() | random.next()) & 0xffff_ffff,
+        scounteren: (random.next() | random.next()) & 0xffff_ffff,
+        pmp: Protection::random(&mut random, flavour.guarded),
+    }
+}
+
+/// The root of S-mode, by one of the schemes that both machines have.
+fn satp(random: &mut Random) -> u64 {
+    match (SV48, random.below(3)) {
+        (true, 0) => 9 << 60 | TABLES >> 12 | SV48_ROOTS,
+        _ => 8 << 60 | TABLES >> 12,
     }
 }
 
@@ -80,7 +182,7 @@ struct Writer {
     random: Random,
     /// Labels of forward jumps, and how many more steps each lies ahead.
     pending: Vec<(u64, Label)>,
-    atomics: Atomics,
+    flavour: Flavour,
 }
 
 impl Writer {
@@ -110,14 +212,17 @@ impl Writer {
 
     fn step(&mut self) {
         match self.random.below(100) {
-            0..=19 => self.integer(),
+            0..=13 => self.integer(),
+            14..=19 => self.bits(),
             20..=29 => self.float(),
             30..=39 => self.immediate(),
             40..=54 => self.memory(),
-            55..=61 if self.atomics == Atomics::Used => self.atomic(),
+            55..=61 if self.flavour.atomics == Atomics::Used => self.atomic(),
             62..=71 => self.compressed(),
-            72..=79 => self.jump(),
-            80..=87 => self.csr(),
+            72..=77 => self.jump(),
+            78..=79 => self.compressed_jump(),
+            80..=85 => self.csr(),
+            86..=87 => self.counter(),
             88..=90 => self.mode(),
             91..=92 => self.return_from_trap(),
             93..=94 => self.odd_word(),
@@ -146,6 +251,26 @@ impl Writer {
                 let funct3 = self.random.pick(&[0, 1, 5]);
                 let alternate = funct3 != 1 && self.random.one_in(2);
                 r(0x3b, funct3, u32::from(alternate) << 5, rd, rs1, rs2)
+            }
+        };
+        self.asm.word(word);
+    }
+
+    /// Zba, Zbb, Zbs.
+    fn bits(&mut self) {
+        let (rd, rs1, rs2) = (self.reg(), self.reg(), self.reg());
+        let word = match self.random.below(5) {
+            0 => {
+                let (opcode, funct3, imm) = self.random.pick(&BITS_UNARY);
+                i(opcode, funct3, rd, rs1, imm)
+            }
+            1 => {
+                let (opcode, funct3, high, mask) = self.random.pick(&BITS_SHIFT);
+                i(opcode, funct3, rd, rs1, high | self.random.next() as i32 & mask)
+            }
+            _ => {
+                let (opcode, funct7, funct3) = self.random.pick(&BITS_REGISTER);
+                r(opcode, funct3, funct7, rd, rs1, rs2)
             }
         };
         self.asm.word(word);
@@ -202,8 +327,10 @@ impl Writer {
         page + self.offset()
     }
 
+    /// In two pages at once an access is one for QEMU's PMP and two for ours; both are allowed.
     fn offset(&mut self) -> u64 {
         match self.random.below(4) {
+            _ if self.flavour.guarded == Guarded::Yes => self.random.below(512) * 8,
             0 => 4096 - self.random.below(9),
             1 => self.random.below(4096),
             _ => self.random.below(512) * 8,
@@ -238,7 +365,7 @@ impl Writer {
         if self.random.one_in(3) {
             // LR and SC to the same place, nothing between that the specification leaves open.
             let keep = if base == 31 { 30 } else { 31 };
-            if !address.is_multiple_of(8) {
+            if !address.is_multiple_of(1 << width) {
                 // The LR alone: whether the SC behind one that failed checks its alignment is open.
                 return self.asm.word(r(0x2f, width, 2 << 2 | ordering, keep, base, ZERO));
             }
@@ -348,6 +475,39 @@ impl Writer {
         }
     }
 
+    fn compressed_jump(&mut self) {
+        match self.random.below(4) {
+            0 => {
+                let to = self.ahead();
+                self.asm.compressed_jump(C_J, to);
+            }
+            1 => {
+                // c.jr and c.jalr.
+                let (to, base) = (self.ahead(), 1 + self.random.field(31));
+                self.asm.la(base, to);
+                let link = self.random.pick(&[0x8002, 0x9002]);
+                self.asm.half(link | (base as u16) << 7);
+            }
+            _ => {
+                // Over one step: these do not reach far.
+                let to = self.asm.label();
+                self.pending.push((1, to));
+                let (nonzero, register) = (self.random.field(2) as u16, self.random.field(8) as u16);
+                self.asm.compressed_jump(c_branch(nonzero, register), to);
+            }
+        }
+    }
+
+    /// Reads of counters into `x0`, and writes of those that cannot be written.
+    fn counter(&mut self) {
+        let number = self.random.pick(&COUNTERS);
+        let word = match self.random.below(4) {
+            0 if number >= 0xc00 => csr(1, ZERO, number, RA),
+            _ => csr(2, ZERO, number, ZERO),
+        };
+        self.asm.word(word);
+    }
+
     fn csr(&mut self) {
         let number = self.random.pick(&CSRS);
         let (rd, rs1) = (self.reg(), 1 + self.random.field(31));
@@ -356,6 +516,11 @@ impl Writer {
             // FS is set whole, so that it is off or dirty, and less often cleared than set.
             let value = self.random.next() & bits & !(1 << 17 | FS);
             let (set, fs) = self.random.pick(&[(true, FS), (true, 0), (false, 0), (false, 0), (false, FS)]);
+            // MPP never comes to hold the mode that does not exist: QEMU 7.2 keeps it.
+            let value = match (set, value & 1 << 11, value & 1 << 12) {
+                (true, _, high) => value | high >> 1,
+                (false, low, _) => value | low << 1,
+            };
             self.asm.li(rs1, value | fs);
             return self.asm.word(csr(if set { 2 } else { 3 }, rd, number, rs1));
         }
@@ -434,10 +599,12 @@ impl Writer {
 
     fn fence(&mut self) {
         let (rs1, rs2) = (self.reg(), self.reg());
-        let word = match self.random.below(4) {
+        // SFENCE.W.INVAL and SFENCE.INVAL.IR are no part of it: QEMU 7.2 lets U-mode execute them.
+        let word = match self.random.below(5) {
             0 => FENCE,
             1 => FENCE_I,
             2 => sfence_vma(rs1, rs2),
+            3 => sinval_vma(rs1, rs2),
             _ => sfence_vma(self.random.pick(&[ZERO, rs1]), self.random.pick(&[ZERO, rs2])),
         };
         self.asm.word(word);

@@ -55,6 +55,31 @@ pub(super) const fn jal(rd: Reg, offset: i32) -> u32 {
         | 0x6f
 }
 
+/// `c.j` without its offset.
+pub(super) const C_J: u16 = 0xa001;
+
+/// `c.beqz` or, with `nonzero` = 1, `c.bnez` of `x8 + register`, without its offset.
+pub(super) const fn c_branch(nonzero: u16, register: u16) -> u16 {
+    0xc001 | nonzero << 13 | register << 7
+}
+
+/// The offset of `c.j` (CJ-type, ±2 KiB) or of a compressed branch (CB-type, ±256 bytes) in its place.
+pub(super) const fn compressed_offset(half: u16, offset: i32) -> u16 {
+    let o = offset.cast_unsigned() as u16;
+    if half >> 13 == 0b101 {
+        (o >> 11 & 1) << 12
+            | (o >> 4 & 1) << 11
+            | (o >> 8 & 3) << 9
+            | (o >> 10 & 1) << 8
+            | (o >> 6 & 1) << 7
+            | (o >> 7 & 1) << 6
+            | (o >> 1 & 7) << 3
+            | (o >> 5 & 1) << 2
+    } else {
+        (o >> 8 & 1) << 12 | (o >> 3 & 3) << 10 | (o >> 6 & 3) << 5 | (o >> 1 & 3) << 3 | (o >> 5 & 1) << 2
+    }
+}
+
 pub(super) const fn lui(rd: Reg, upper: u32) -> u32 {
     upper << 12 | rd << 7 | 0x37
 }
@@ -106,6 +131,63 @@ pub(super) const FENCE_I: u32 = 0x0000_100f;
 pub(super) const fn sfence_vma(va: Reg, asid: Reg) -> u32 {
     r(0x73, 0, 9, ZERO, va, asid)
 }
+
+pub(super) const fn sinval_vma(va: Reg, asid: Reg) -> u32 {
+    r(0x73, 0, 0x0b, ZERO, va, asid)
+}
+
+/// Zba, Zbb and Zbs with two sources: opcode, funct7, funct3.
+pub(super) const BITS_REGISTER: [(u32, u32, u32); 22] = [
+    (0x33, 0x10, 2), // sh1add, sh2add, sh3add, and with .uw
+    (0x33, 0x10, 4),
+    (0x33, 0x10, 6),
+    (0x3b, 0x10, 2),
+    (0x3b, 0x10, 4),
+    (0x3b, 0x10, 6),
+    (0x3b, 0x04, 0), // add.uw
+    (0x33, 0x20, 7), // andn, orn, xnor
+    (0x33, 0x20, 6),
+    (0x33, 0x20, 4),
+    (0x33, 0x05, 4), // min, minu, max, maxu
+    (0x33, 0x05, 5),
+    (0x33, 0x05, 6),
+    (0x33, 0x05, 7),
+    (0x33, 0x30, 1), // rol, ror, rolw, rorw
+    (0x33, 0x30, 5),
+    (0x3b, 0x30, 1),
+    (0x3b, 0x30, 5),
+    (0x33, 0x24, 1), // bclr, bext, binv, bset
+    (0x33, 0x24, 5),
+    (0x33, 0x34, 1),
+    (0x33, 0x14, 1),
+];
+
+/// Those with a source and a shift amount: opcode, funct3, upper bits of the immediate, and the
+/// mask of the amount.
+pub(super) const BITS_SHIFT: [(u32, u32, i32, i32); 7] = [
+    (0x1b, 1, 0x080, 0x3f), // slli.uw
+    (0x13, 5, 0x600, 0x3f), // rori, roriw
+    (0x1b, 5, 0x600, 0x1f),
+    (0x13, 1, 0x480, 0x3f), // bclri, bexti, binvi, bseti
+    (0x13, 5, 0x480, 0x3f),
+    (0x13, 1, 0x680, 0x3f),
+    (0x13, 1, 0x280, 0x3f),
+];
+
+/// Those with one source: opcode, funct3, immediate. CTZW is no part of it: QEMU 7.2 counts on behind
+/// bit 31.
+pub(super) const BITS_UNARY: [(u32, u32, i32); 10] = [
+    (0x13, 1, 0x600), // clz, ctz, cpop, clzw, cpopw
+    (0x13, 1, 0x601),
+    (0x13, 1, 0x602),
+    (0x1b, 1, 0x600),
+    (0x1b, 1, 0x602),
+    (0x13, 1, 0x604), // sext.b, sext.h, zext.h
+    (0x13, 1, 0x605),
+    (0x3b, 4, 0x080),
+    (0x13, 5, 0x287), // orc.b, rev8
+    (0x13, 5, 0x6b8),
+];
 
 /// The shortest sequence that loads a 64-bit constant, by the usual recursion on the upper bits.
 pub(super) fn li(rd: Reg, value: u64) -> Vec<u32> {

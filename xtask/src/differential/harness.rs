@@ -1,6 +1,8 @@
-//! The guest side: starts each case, writes every trap it takes to the UART, and at its end its
-//! registers and a hash of the memory it could touch. The output of two machines is then compared
-//! byte by byte.
+//! The guest side: starts each case, reports every trap it takes, and at its end its registers and a
+//! hash of the memory it could touch. What is reported is either written to the UART as it is, or
+//! hashed, and one hash is written for each case: serial lines are slow. The output of two machines
+//! is then compared byte by byte. At the very end comes the count of the instructions that the cases
+//! executed, which only our machine knows.
 
 use super::{
     assembler::{Assembler, Label},
@@ -26,6 +28,9 @@ const SCAUSE: u32 = 0x142;
 const STVAL: u32 = 0x143;
 const SATP: u32 = 0x180;
 const FCSR: u32 = 0x003;
+const SSCRATCH: u32 = 0x140;
+const STIMECMP: u32 = 0x14d;
+const MINSTRET: u32 = 0xb02;
 /// mstatus.FS: the floating-point unit is on and dirty.
 pub(super) const FS: u64 = 3 << 13;
 
@@ -35,12 +40,16 @@ pub(super) const TAG_TRAP: u8 = b'T';
 pub(super) const TAG_S_TRAP: u8 = b'S';
 /// Written before the final state of a case.
 pub(super) const TAG_END: u8 = b'E';
+/// Written before the hash of a case that is not written out.
+pub(super) const TAG_HASH: u8 = b'H';
+/// Written behind the last case, before the count of instructions.
+pub(super) const TAG_COUNT: u8 = b'N';
 /// Doublewords that follow [`TAG_TRAP`]: mcause, mepc, mtval, mstatus.
 pub(super) const TRAP_WORDS: usize = 4;
 /// Doublewords that follow [`TAG_S_TRAP`]: scause, sepc, stval, sstatus as seen in mstatus.
 pub(super) const S_TRAP_WORDS: usize = 4;
 /// CSRs written out at the end of a case, after x1…x31.
-pub(super) const END_CSRS: [(&str, u32); 8] = [
+pub(super) const END_CSRS: [(&str, u32); 9] = [
     ("mstatus", MSTATUS),
     ("medeleg", MEDELEG),
     ("sepc", SEPC),
@@ -48,22 +57,33 @@ pub(super) const END_CSRS: [(&str, u32); 8] = [
     ("stval", STVAL),
     ("satp", SATP),
     ("scounteren", SCOUNTEREN),
+    ("sscratch", SSCRATCH),
     ("fcsr", FCSR),
 ];
 /// Doublewords that follow [`TAG_END`]: x1…x31, CSRs, f0…f31, hash of data, hash of page tables.
 pub(super) const END_WORDS: usize = 31 + END_CSRS.len() + 32 + 2;
 
-/// Offsets in a case's header, doublewords: code address, code end, mstatus, satp, medeleg, x1…x31.
+/// Offsets in a case's header, doublewords.
 pub(super) mod header {
     pub(in crate::differential) const CODE: i32 = 0;
     pub(in crate::differential) const END: i32 = 8;
     pub(in crate::differential) const MSTATUS: i32 = 16;
     pub(in crate::differential) const SATP: i32 = 24;
     pub(in crate::differential) const MEDELEG: i32 = 32;
+    /// x1…x31.
     pub(in crate::differential) const REGISTERS: i32 = 40;
+    /// `satp` of S-mode; that of U-mode names the page behind.
+    pub(in crate::differential) const SUPERVISOR_SATP: i32 = 288;
+    pub(in crate::differential) const MCOUNTEREN: i32 = 296;
+    pub(in crate::differential) const SCOUNTEREN: i32 = 304;
+    pub(in crate::differential) const PMPCFG0: i32 = 312;
+    /// pmpaddr0…pmpaddr7.
+    pub(in crate::differential) const PMPADDR0: i32 = 320;
 }
 
 struct Labels {
+    put8: Label,
+    put64: Label,
     emit8: Label,
     emit64: Label,
     hash: Label,
@@ -77,6 +97,8 @@ struct Labels {
 pub(super) fn harness() -> Vec<u8> {
     let mut asm = Assembler::new(HARNESS);
     let labels = Labels {
+        put8: asm.label(),
+        put64: asm.label(),
         emit8: asm.label(),
         emit64: asm.label(),
         hash: asm.label(),
@@ -111,14 +133,10 @@ fn start_up(asm: &mut Assembler, handler: Label) {
     // No timer: mtimecmp of hart 0 to the end of time.
     asm.li(T0, 0x200_4000);
     asm.words(&[addi(T1, ZERO, -1), sd(T1, T0, 0)]);
-    // All of memory open to S and U.
-    asm.li(T0, (1 << 54) - 1);
-    asm.word(csrw(PMPADDR0, T0));
-    asm.words(&[addi(T0, ZERO, 0x1f), csrw(PMPCFG0, T0)]);
     asm.li(T0, S_HANDLER);
     asm.word(csrw(STVEC, T0));
-    asm.words(&[csrw(MCOUNTEREN, ZERO), csrw(SCOUNTEREN, ZERO)]);
     asm.li(SP, SAVE);
+    asm.word(sd(ZERO, SP, EXECUTED));
     asm.li(T0, HEADERS);
     asm.word(sd(T0, SP, CASE));
     let go = asm.label();
@@ -132,25 +150,50 @@ fn start_up(asm: &mut Assembler, handler: Label) {
 /// Entered with `sp` = [`SAVE`]: sets the case's CSRs and registers and enters it.
 fn start_case(asm: &mut Assembler, labels: &Labels) {
     asm.bind(labels.start_case);
-    asm.words(&[sd(ZERO, SP, TRAPS), ld(T0, SP, CASE), ld(T1, T0, header::CODE)]);
+    asm.words(&[sd(ZERO, SP, TRAPS), sd(ZERO, SP, HASH), ld(T0, SP, CASE), ld(T1, T0, header::CODE)]);
     let more = asm.label();
     asm.branch(1, T1, ZERO, more);
-    asm.li(T0, 0x10_0000);
-    asm.li(T1, 0x5555);
-    asm.word(s(2, T0, T1, 0));
+    finish(asm, labels);
     asm.bind(more);
     asm.words(&[csrw(MEPC, T1), ld(T1, T0, header::MSTATUS), csrw(MSTATUS, T1)]);
-    asm.words(&[ld(T1, T0, header::SATP), csrw(SATP, T1), sfence_vma(ZERO, ZERO)]);
+    asm.words(&[ld(T1, T0, header::SATP), csrw(SATP, T1)]);
+    // The addresses first: QEMU 7.2 takes notice of them when the configuration is written.
+    asm.word(csrw(PMPCFG0, ZERO));
+    for entry in 0..8 {
+        let offset = header::PMPADDR0 + 8 * entry;
+        asm.words(&[ld(T1, T0, offset), csrw(PMPADDR0 + entry.cast_unsigned(), T1)]);
+    }
+    asm.words(&[ld(T1, T0, header::PMPCFG0), csrw(PMPCFG0, T1), sfence_vma(ZERO, ZERO)]);
     asm.words(&[ld(T1, T0, header::MEDELEG), csrw(MEDELEG, T1)]);
+    asm.words(&[ld(T1, T0, header::MCOUNTEREN), csrw(MCOUNTEREN, T1)]);
+    asm.words(&[ld(T1, T0, header::SCOUNTEREN), csrw(SCOUNTEREN, T1)]);
     asm.words(&[csrw(SEPC, ZERO), csrw(SCAUSE, ZERO), csrw(STVAL, ZERO), csrw(MSCRATCH, SP)]);
-    asm.word(csrw(FCSR, ZERO));
+    asm.words(&[csrw(FCSR, ZERO), csrw(SSCRATCH, ZERO), csrw(STIMECMP, ZERO), FENCE_I]);
+    // One more load, thirty-one registers, MRET.
+    enter(asm, 33);
+    asm.word(ld(T0, SP, CASE));
     for reg in 1..32 {
         if reg != T0 {
             asm.word(ld(reg, T0, header::REGISTERS + 8 * (reg.cast_signed() - 1)));
         }
     }
-    asm.word(ld(T0, T0, header::REGISTERS + 8 * (T0.cast_signed() - 1)));
-    asm.words(&[FENCE_I, MRET]);
+    asm.words(&[ld(T0, T0, header::REGISTERS + 8 * (T0.cast_signed() - 1)), MRET]);
+}
+
+/// Notes the count of instructions at which the case goes on: `left` more follow these three until then.
+fn enter(asm: &mut Assembler, left: i32) {
+    asm.words(&[csrr(T0, MINSTRET), addi(T0, T0, 3 + left), sd(T0, SP, ENTERED)]);
+}
+
+/// Behind the last case: writes the count of instructions and switches the board off.
+fn finish(asm: &mut Assembler, labels: &Labels) {
+    asm.word(addi(A0, ZERO, i32::from(TAG_COUNT)));
+    asm.jal(RA, labels.put8);
+    asm.word(ld(A0, SP, EXECUTED));
+    asm.jal(RA, labels.put64);
+    asm.li(T0, 0x10_0000);
+    asm.li(T1, 0x5555);
+    asm.word(s(2, T0, T1, 0));
 }
 
 fn save_registers(asm: &mut Assembler) {
@@ -161,13 +204,23 @@ fn save_registers(asm: &mut Assembler) {
     asm.words(&[csrr(T0, MSCRATCH), sd(T0, SP, 8 * SP.cast_signed()), csrw(MSCRATCH, SP)]);
 }
 
+/// Adds what the case has executed since it was entered; `spent` instructions of the handler, up to
+/// here, are not its own.
+fn leave(asm: &mut Assembler, spent: i32) {
+    asm.words(&[csrr(T0, MINSTRET), addi(T0, T0, -spent), ld(T1, SP, ENTERED)]);
+    asm.words(&[r(0x33, 0, 0x20, T0, T0, T1), ld(T1, SP, EXECUTED), r(0x33, 0, 0, T1, T1, T0)]);
+    asm.word(sd(T1, SP, EXECUTED));
+}
+
 fn trap_handler(asm: &mut Assembler, labels: &Labels, handler: Label) {
     // mtvec ignores the lowest bits.
     while !asm.here().is_multiple_of(4) {
         asm.half(1);
     }
     asm.bind(handler);
+    let start = asm.here();
     save_registers(asm);
+    leave(asm, ((asm.here() - start) / 4) as i32);
     reconcile(asm, MEPC, MCAUSE, MTVAL);
     emit(asm, labels, TAG_TRAP, &[MCAUSE, MEPC, MTVAL, MSTATUS]);
     asm.words(&[ld(T0, SP, TRAPS), addi(T0, T0, 1), sd(T0, SP, TRAPS)]);
@@ -191,6 +244,8 @@ fn trap_handler(asm: &mut Assembler, labels: &Labels, handler: Label) {
     asm.jal(RA, labels.length);
     asm.word(csrw(MEPC, S0));
     asm.bind(labels.resume);
+    // Thirty-one registers, MRET.
+    enter(asm, 32);
     for reg in (1..32).filter(|&reg| reg != SP) {
         asm.word(ld(reg, SP, 8 * reg.cast_signed()));
     }
@@ -204,9 +259,19 @@ fn trap_handler(asm: &mut Assembler, labels: &Labels, handler: Label) {
 ///   a hole in the memory map by the doubleword it lies in;
 /// - an AMO's load fault becomes the store fault that the specification asks for ("AMOs always raise
 ///   store/AMO exceptions");
-/// - the trap value of `ebreak`, which may be zero or the address, becomes zero.
+/// - the trap value of `ebreak`, which may be zero or the address, becomes zero;
+/// - so does that of an illegal SINVAL.VMA, whose bits QEMU forgets.
 fn reconcile(asm: &mut Assembler, epc: u32, cause: u32, value: u32) {
-    let [not_amo, not_access, done] = [(); 3].map(|()| asm.label());
+    let [not_amo, not_illegal, not_access, done] = [(); 4].map(|()| asm.label());
+    asm.words(&[csrr(T0, cause), addi(T1, ZERO, 2)]);
+    asm.branch(1, T0, T1, not_illegal);
+    asm.words(&[csrr(T1, epc), i(0x03, 6, T1, T1, 0)]);
+    asm.li(T2, 0xfe00_7fff);
+    asm.word(r(0x33, 7, 0, T1, T1, T2));
+    asm.li(T2, sinval_vma(ZERO, ZERO).into());
+    asm.branch(1, T1, T2, not_illegal);
+    asm.word(csrw(value, ZERO));
+    asm.bind(not_illegal);
     // Load misaligned, access and page faults: 4, 5 and 13.
     asm.words(&[csrr(T0, cause), addi(T1, T0, -4), i(0x13, 3, T1, T1, 2)]);
     let amo = asm.label();
@@ -240,6 +305,8 @@ fn s_trap(asm: &mut Assembler, labels: &Labels) {
     outside_case(asm, labels);
     asm.jal(RA, labels.length);
     asm.word(csrw(SEPC, S0));
+    // Its `sret` is none of the case's instructions.
+    asm.words(&[ld(T0, SP, EXECUTED), addi(T0, T0, -1), sd(T0, SP, EXECUTED)]);
     asm.li(T0, S_HANDLER + 4);
     asm.word(csrw(MEPC, T0));
     asm.jal(ZERO, labels.resume);
@@ -259,10 +326,10 @@ fn mode_request(asm: &mut Assembler, plain: Label) {
     asm.words(&[r(0x33, 0, 0x20, T0, T0, T1), addi(T1, ZERO, 4)]);
     asm.branch(7, T0, T1, plain);
     let set = asm.label();
-    // Machine mode keeps satp; S and U take the root at TABLES + (S: 0, U: 4096).
+    // Machine mode keeps satp; S takes the root that the header names, U the page behind it.
     asm.words(&[addi(T1, ZERO, 3)]);
     asm.branch(0, T0, T1, set);
-    asm.li(T1, 8 << 60 | TABLES >> 12);
+    asm.words(&[ld(T1, SP, CASE), ld(T1, T1, header::SUPERVISOR_SATP)]);
     asm.words(&[addi(T2, ZERO, 1), r(0x33, 0, 0x20, T2, T2, T0)]); // 1 - mode
     asm.words(&[r(0x33, 0, 0, T1, T1, T2), csrw(SATP, T1), sfence_vma(ZERO, ZERO)]);
     asm.bind(set);
@@ -297,10 +364,16 @@ fn end_case(asm: &mut Assembler, labels: &Labels) {
         asm.jal(RA, labels.emit64);
     }
     asm.words(&[ld(T0, SP, CASE), addi(T0, T0, HEADER_SIZE as i32), sd(T0, SP, CASE)]);
+    asm.word(ld(T0, SP, VERBOSE));
+    asm.branch(1, T0, ZERO, labels.start_case);
+    asm.word(addi(A0, ZERO, i32::from(TAG_HASH)));
+    asm.jal(RA, labels.put8);
+    asm.word(ld(A0, SP, HASH));
+    asm.jal(RA, labels.put64);
     asm.jal(ZERO, labels.start_case);
 }
 
-/// Writes a tag and CSRs to the UART.
+/// Reports a tag and CSRs.
 fn emit(asm: &mut Assembler, labels: &Labels, tag: u8, csrs: &[u32]) {
     asm.word(addi(A0, ZERO, i32::from(tag)));
     asm.jal(RA, labels.emit8);
@@ -311,23 +384,33 @@ fn emit(asm: &mut Assembler, labels: &Labels, tag: u8, csrs: &[u32]) {
 }
 
 fn subroutines(asm: &mut Assembler, labels: &Labels) {
-    // emit8: the byte in a0. Clobbers t0, t1.
-    asm.bind(labels.emit8);
+    // put8: writes the byte in a0. Clobbers t0, t1.
+    asm.bind(labels.put8);
     asm.li(T0, 0x1000_0000);
     let poll = asm.label();
     asm.bind(poll);
     asm.words(&[i(0x03, 4, T1, T0, 5), i(0x13, 7, T1, T1, 0x20)]);
     asm.branch(0, T1, ZERO, poll);
     asm.words(&[s(0, T0, A0, 0), i(0x67, 0, ZERO, RA, 0)]);
-    // emit64: eight bytes, lowest first. Clobbers t0, t1, t2, s1, a0.
-    asm.bind(labels.emit64);
+    // put64: writes eight bytes, lowest first. Clobbers t0, t1, t2, s1, a0.
+    asm.bind(labels.put64);
     asm.words(&[addi(9, RA, 0), addi(T2, ZERO, 8)]);
     let next = asm.label();
     asm.bind(next);
-    asm.jal(RA, labels.emit8);
+    asm.jal(RA, labels.put8);
     asm.words(&[i(0x13, 5, A0, A0, 8), addi(T2, T2, -1)]);
     asm.branch(1, T2, ZERO, next);
     asm.words(&[i(0x67, 0, ZERO, 9, 0)]);
+    // emit8, emit64: write a0, or add it to the hash. Clobber the same.
+    for (emit, put) in [(labels.emit8, labels.put8), (labels.emit64, labels.put64)] {
+        asm.bind(emit);
+        asm.word(ld(T0, SP, VERBOSE));
+        asm.branch(1, T0, ZERO, put);
+        asm.word(ld(T0, SP, HASH));
+        asm.li(T1, 0x0000_0100_0000_01b3);
+        asm.words(&[r(0x33, 4, 0, T0, T0, A0), r(0x33, 0, 1, T0, T0, T1), sd(T0, SP, HASH)]);
+        asm.word(i(0x67, 0, ZERO, RA, 0));
+    }
     // hash: a0 = hash of the doublewords in t0..t1. Clobbers t0, t2, s0.
     asm.bind(labels.hash);
     asm.li(A0, 0xcbf2_9ce4_8422_2325);

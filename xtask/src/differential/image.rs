@@ -1,7 +1,7 @@
 //! A bootable image of many cases: harness, page tables, headers and code in one ELF segment.
 
 use super::{
-    case::{self, Atomics, Case},
+    case::{self, Atomics, Case, Flavour, Guarded, Recipe},
     harness,
     layout::*,
     random::Random,
@@ -16,29 +16,56 @@ const PTE_W: u64 = 4;
 const PTE_X: u64 = 8;
 const PTE_U: u64 = 16;
 const PTE_A: u64 = 64;
+const PTE_D: u64 = 128;
 
-/// The cases with these seeds, as an ELF file. The page tables follow from `tables_seed`.
-pub(super) fn build(tables_seed: u64, seeds: &[u64], length: u32) -> Vec<u8> {
-    assert!(seeds.len() as u64 <= CASES_MAX, "at most {CASES_MAX} cases in an image");
+/// What an image writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// A hash for each case.
+    Hashes,
+    /// Every trap and every register.
+    Everything,
+}
+
+/// What an image is made from.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// The page tables follow from it.
+    pub(super) tables_seed: u64,
+    pub(super) cases: Vec<Recipe>,
+    pub(super) detail: Detail,
+}
+
+/// The image of a plan, as an ELF file.
+pub(super) fn build(plan: &Plan) -> Vec<u8> {
+    assert!(plan.cases.len() as u64 <= CASES_MAX, "at most {CASES_MAX} cases in an image");
     let mut memory = Memory { bytes: vec![0; usize_of(DATA + DATA_PAGES * 4096 - HARNESS)] };
     let code = harness::harness();
     assert!(code.len() as u64 <= S_HANDLER - HARNESS, "the harness outgrew its pages");
     memory.write(HARNESS, &code);
     memory.write(S_HANDLER, &harness::s_handler());
-    let mut random = Random::new(tables_seed);
-    let atomics = if random.one_in(2) { Atomics::Used } else { Atomics::Left };
-    tables(&mut memory, &mut random, atomics);
+    memory.write(SAVE + u64::from(VERBOSE.cast_unsigned()), &[u8::from(plan.detail == Detail::Everything)]);
+    let mut random = Random::new(plan.tables_seed);
+    let flavour = Flavour::random(&mut random);
+    tables(&mut memory, &mut random, flavour);
     for page in 0..DATA_PAGES * 512 {
         memory.write(DATA + page * 8, &random.value().to_le_bytes());
     }
-    for (&seed, index) in seeds.iter().zip(0..) {
+    for (recipe, index) in plan.cases.iter().zip(0..) {
         let base = CODE + index * CODE_SIZE;
-        let case = case::generate(seed, base, length, atomics);
+        let case = case::generate(recipe, base, flavour);
         assert!((case.code.len() as u64) < CODE_SIZE, "a case outgrew its pages");
         memory.write(base, &case.code);
         header(&mut memory, HEADERS + index * HEADER_SIZE, base, &case);
     }
     elf(&memory.bytes)
+}
+
+/// The code of a case where it stands alone.
+pub(super) fn code(plan: &Plan) -> Vec<u8> {
+    let mut random = Random::new(plan.tables_seed);
+    let flavour = Flavour::random(&mut random);
+    plan.cases.first().map_or_else(Vec::new, |recipe| case::generate(recipe, CODE, flavour).code)
 }
 
 fn header(memory: &mut Memory, at: u64, base: u64, case: &Case) {
@@ -50,13 +77,20 @@ fn header(memory: &mut Memory, at: u64, base: u64, case: &Case) {
     put(harness::header::MSTATUS, case.mstatus);
     put(harness::header::SATP, 0);
     put(harness::header::MEDELEG, case.medeleg);
+    put(harness::header::SUPERVISOR_SATP, case.satp);
+    put(harness::header::MCOUNTEREN, case.mcounteren);
+    put(harness::header::SCOUNTEREN, case.scounteren);
+    put(harness::header::PMPCFG0, case.pmp.config);
+    for (&address, offset) in case.pmp.addresses.iter().zip((harness::header::PMPADDR0..).step_by(8)) {
+        put(offset, address);
+    }
     for (&value, offset) in case.registers.iter().zip((harness::header::REGISTERS..).step_by(8)) {
         put(offset, value);
     }
 }
 
-fn tables(memory: &mut Memory, random: &mut Random, atomics: Atomics) {
-    let leaf = |random: &mut Random, frame| leaf(random, frame, atomics);
+fn tables(memory: &mut Memory, random: &mut Random, flavour: Flavour) {
+    let leaf = |random: &mut Random, frame| leaf(random, frame, flavour);
     let table = |page: u64| TABLES + page * 4096;
     let pointer = |page: u64| table(page) >> 12 << 10 | PTE_V;
     let [root_s, root_u, test_1, test_0, code_s1, code_s0, code_u1, code_u0] = [0, 1, 2, 3, 4, 5, 6, 7u64];
@@ -87,6 +121,7 @@ fn tables(memory: &mut Memory, random: &mut Random, atomics: Atomics) {
                 | if root == root_u { PTE_U } else { 0 },
         );
     }
+    sv48_roots(memory, random);
     for (table_1, first) in [(code_s1, VA >> 21), (code_u1, VA >> 21), (test_1, 0)] {
         for (entry, index) in [pointer(test_0), mega, odd].into_iter().zip(first..) {
             memory.pte(table(table_1), index, entry);
@@ -105,13 +140,34 @@ fn tables(memory: &mut Memory, random: &mut Random, atomics: Atomics) {
     }
 }
 
+/// Above the Sv39 roots, for Sv48: the lowest and the highest half terabyte lead to them, some others are
+/// leaves of that size, mostly misaligned, or no entries at all.
+fn sv48_roots(memory: &mut Memory, random: &mut Random) {
+    for mode in 0..2 {
+        let table = TABLES + (SV48_ROOTS + mode) * 4096;
+        let root = (TABLES + mode * 4096) >> 12 << 10 | PTE_V;
+        memory.pte(table, 0, root);
+        memory.pte(table, 511, root);
+        for index in [1, 2, 255, 256, 510] {
+            let (bit, noise) = (4 + random.below(4), random.next());
+            let entry = random.pick(&[0, root | 1 << bit, root | 0xe, 0xff, noise]);
+            memory.pte(table, index, entry);
+        }
+    }
+}
+
 /// A valid entry with random permissions, more often generous than not.
 ///
 /// Where there are AMOs, a page that cannot be written has its A bit set already: QEMU 7.2 looks an
-/// AMO's page up as a load first and so marks it accessed before it refuses the store.
-fn leaf(random: &mut Random, frame: u64, atomics: Atomics) -> u64 {
+/// AMO's page up as a load first and so marks it accessed before it refuses the store. Where PMP forbids
+/// something, every page is marked already: QEMU marks it before it asks PMP.
+fn leaf(random: &mut Random, frame: u64, flavour: Flavour) -> u64 {
     let flags = if random.one_in(2) { random.next() & 0x3fe } else { 0x0e | random.next() & 0x3f0 };
-    let marked = if atomics == Atomics::Used && flags & PTE_W == 0 { PTE_A } else { 0 };
+    let marked = match flavour {
+        Flavour { guarded: Guarded::Yes, .. } => PTE_A | PTE_D,
+        Flavour { atomics: Atomics::Used, .. } if flags & PTE_W == 0 => PTE_A,
+        _ => 0,
+    };
     frame >> 12 << 10 | flags | marked | PTE_V
 }
 

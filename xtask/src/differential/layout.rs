@@ -11,13 +11,23 @@ pub(super) const SAVE: u64 = 0x8000_4000;
 pub(super) const TRAPS: i32 = 0x100;
 /// Offset in [`SAVE`]: address of the current case's header.
 pub(super) const CASE: i32 = 0x108;
-/// Page tables: root for S, root for U, then the tables they share.
+/// Offset in [`SAVE`]: hash of everything that the current case has reported.
+pub(super) const HASH: i32 = 0x110;
+/// Offset in [`SAVE`]: what `minstret` was when the case was last entered.
+pub(super) const ENTERED: i32 = 0x118;
+/// Offset in [`SAVE`]: instructions of all cases.
+pub(super) const EXECUTED: i32 = 0x120;
+/// Offset in [`SAVE`]: not zero where everything is written out, instead of its hash.
+pub(super) const VERBOSE: i32 = 0x128;
+/// Page tables: Sv39 root for S, root for U, the tables they share, and Sv48 roots for S and U.
 pub(super) const TABLES: u64 = 0x8001_0000;
 /// How many pages of tables there are.
-pub(super) const TABLE_PAGES: u64 = 8;
-/// Case headers, [`HEADER_SIZE`] bytes each, ended by one whose code address is zero.
+pub(super) const TABLE_PAGES: u64 = 10;
+/// Page of [`TABLES`] where the Sv48 roots begin.
+pub(super) const SV48_ROOTS: u64 = 8;
+/// Case headers, [`HEADER_SIZE`] bytes each, ended by one whose code address is zero: see `harness::header`.
 pub(super) const HEADERS: u64 = 0x8002_0000;
-/// Bytes of a header: see `Header` in `generate.rs`.
+/// Bytes of a header.
 pub(super) const HEADER_SIZE: u64 = 512;
 /// Code of the cases.
 pub(super) const CODE: u64 = 0x8010_0000;
@@ -36,7 +46,7 @@ pub(super) const VA_HIGH: u64 = 0xffff_ffff_c000_0000;
 /// A gigabyte that is one leaf; a hole without translation.
 pub(super) const VA_GIGA: u64 = 0x21_0000_0000;
 /// Traps after which a case is cut off.
-pub(super) const TRAP_LIMIT: u64 = 300;
+pub(super) const TRAP_LIMIT: u64 = 1000;
 
 /// `a7` of an `ecall` that asks the harness for another privilege: this plus 0 (U), 1 (S) or 3 (M).
 pub(super) const MODE_REQUEST: u64 = 0x5a50;

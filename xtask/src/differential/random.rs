@@ -7,6 +7,11 @@ impl Random {
         Self(seed)
     }
 
+    /// Another generator, whose numbers have nothing to do with this one's.
+    pub(super) fn fork(&mut self) -> Self {
+        Self(self.next() ^ 0xd1b5_4a32_d192_ed03)
+    }
+
     pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

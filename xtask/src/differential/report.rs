@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::harness;
+use super::{harness, run::Outputs};
 
 /// One record of the output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,7 @@ fn records(output: &[u8]) -> Vec<Record> {
             harness::TAG_TRAP => harness::TRAP_WORDS,
             harness::TAG_S_TRAP => harness::S_TRAP_WORDS,
             harness::TAG_END => harness::END_WORDS,
+            harness::TAG_HASH | harness::TAG_COUNT => 1,
             // Output that no harness wrote: keep it, so that it differs.
             _ => 0,
         };
@@ -30,23 +31,35 @@ fn records(output: &[u8]) -> Vec<Record> {
     records
 }
 
-/// How many traps an output tells of.
-pub(super) fn count_traps(output: &[u8]) -> u64 {
-    records(output).iter().filter(|record| record.tag != harness::TAG_END).count() as u64
+/// Instructions that the cases executed, as the last record says; only our machine counts them.
+pub(super) fn instructions(ours: &[u8]) -> u64 {
+    let count = records(ours).pop().filter(|record| record.tag == harness::TAG_COUNT);
+    count.and_then(|record| record.words.first().copied()).unwrap_or(0)
 }
 
-/// The first record that differs, with the seed of its case and the records before it.
-pub(super) fn first_difference(ours: &[u8], theirs: &[u8], seeds: &[u64]) -> Option<String> {
+/// The number of the first of `cases` whose hash differs or is missing.
+pub(super) fn first_case(outputs: &Outputs, cases: usize) -> Option<usize> {
+    let (ours, theirs) = (compared(&outputs.ours), compared(&outputs.theirs));
+    let same = ours.iter().zip(&theirs).take_while(|(a, b)| a == b).count();
+    let whole = ours.len() == cases && theirs.len() == cases;
+    (same < cases || !whole).then(|| same.min(cases - 1))
+}
+
+/// The records of an output that must be the same on both machines.
+fn compared(output: &[u8]) -> Vec<Record> {
+    let mut records = records(output);
+    records.retain(|record| record.tag != harness::TAG_COUNT);
+    records
+}
+
+/// The first record that differs, with the records before it, of outputs that tell everything.
+pub(super) fn first_difference(outputs: &Outputs) -> Option<String> {
+    let (ours, theirs) = (compared(&outputs.ours), compared(&outputs.theirs));
     if ours == theirs {
         return None;
     }
-    let (ours, theirs) = (records(ours), records(theirs));
     let at = ours.iter().zip(&theirs).take_while(|(a, b)| a == b).count();
-    let case = theirs[..at].iter().filter(|record| record.tag == harness::TAG_END).count();
-    let mut text = match seeds.get(case) {
-        Some(seed) => format!("seed {seed} (case {case} of its image):\n"),
-        None => format!("after the last case ({case}):\n"),
-    };
+    let mut text = String::new();
     for record in &theirs[at.saturating_sub(3)..at] {
         let _ = writeln!(text, "  both  {}", in_words(record));
     }
@@ -64,6 +77,7 @@ fn in_words(record: &Record) -> String {
         harness::TAG_TRAP => "trap    mcause, mepc, mtval, mstatus",
         harness::TAG_S_TRAP => "S trap  scause, sepc, stval, mstatus",
         harness::TAG_END => "end     x1…",
+        harness::TAG_HASH => "hash",
         _ => "a byte that no harness wrote",
     };
     format!("{kind} = {}", words.join(" "))
@@ -96,27 +110,47 @@ mod tests {
         bytes
     }
 
-    #[test]
-    fn equal_outputs_have_no_difference_and_their_traps_are_counted() {
-        let output = [trap([1, 2, 3, 4]), trap([5, 6, 7, 8])].concat();
-        assert_eq!(first_difference(&output, &output, &[7]), None);
-        assert_eq!(count_traps(&output), 2);
+    fn outputs(ours: &[Vec<u8>], theirs: &[Vec<u8>]) -> Outputs {
+        Outputs { ours: ours.concat(), theirs: theirs.concat() }
+    }
+
+    fn record(tag: u8, word: u64) -> Vec<u8> {
+        [&[tag][..], &word.to_le_bytes()].concat()
     }
 
     #[test]
-    fn a_difference_names_the_seed_and_both_sides() {
-        let ours = [trap([1, 2, 3, 4]), trap([5, 6, 7, 8])].concat();
-        let theirs = [trap([1, 2, 3, 4]), trap([5, 6, 0x77, 8])].concat();
-        let text = first_difference(&ours, &theirs, &[42]).unwrap();
-        for part in ["seed 42", "0x7 0x8", "0x77 0x8"] {
+    fn equal_outputs_have_no_difference_whatever_their_counts() {
+        let count = |n| record(harness::TAG_COUNT, n);
+        let traps = [trap([1, 2, 3, 4]), trap([5, 6, 7, 8])].concat();
+        let both = outputs(&[traps.clone(), count(77)], &[traps, count(5)]);
+        assert_eq!(first_difference(&both), None);
+        assert_eq!(instructions(&both.ours), 77);
+    }
+
+    #[test]
+    fn a_difference_names_both_sides() {
+        let both =
+            outputs(&[trap([1, 2, 3, 4]), trap([5, 6, 7, 8])], &[trap([1, 2, 3, 4]), trap([5, 6, 0x77, 8])]);
+        let text = first_difference(&both).unwrap();
+        for part in ["0x7 0x8", "0x77 0x8"] {
             assert!(text.contains(part), "{part} in {text}");
         }
     }
 
     #[test]
     fn an_output_that_stops_early_differs() {
-        let theirs = [trap([1, 2, 3, 4]), trap([5, 6, 7, 8])].concat();
-        let text = first_difference(&theirs[..33], &theirs, &[42]).unwrap();
+        let both = outputs(&[trap([1, 2, 3, 4])], &[trap([1, 2, 3, 4]), trap([5, 6, 7, 8])]);
+        let text = first_difference(&both).unwrap();
         assert!(text.contains("ours  nothing"), "{text}");
+    }
+
+    #[test]
+    fn the_case_that_differs_is_the_first_whose_hash_does() {
+        let hash = |n| record(harness::TAG_HASH, n);
+        let three = [hash(1), hash(2), hash(3)];
+        assert_eq!(first_case(&outputs(&three, &three), 3), None);
+        assert_eq!(first_case(&outputs(&three, &[hash(1), hash(9), hash(3)]), 3), Some(1));
+        assert_eq!(first_case(&outputs(&three, &three[..2]), 3), Some(2));
+        assert_eq!(first_case(&outputs(&three[..2], &three[..2]), 3), Some(2), "neither came to the end");
     }
 }

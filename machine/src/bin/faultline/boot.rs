@@ -12,7 +12,7 @@ use faultline_abi::board::DRAM_BASE;
 use faultline_machine::boot::MachineConfig;
 use faultline_machine::detect::{Detectors, Watched};
 use faultline_machine::drive::Driver;
-use faultline_machine::loader::KERNEL_BEHIND_FIRMWARE;
+use faultline_machine::loader::{KERNEL_BEHIND_FIRMWARE, LoadedProgram, Symbols};
 use faultline_machine::machine::{Machine, RunEnd};
 use faultline_machine::observer::{Context, Observer};
 use faultline_machine::recorder::Events;
@@ -87,15 +87,17 @@ impl Line {
 
 /// `faultline boot`.
 pub(crate) fn boot(arguments: &BootArguments) -> Result<ExitCode, Failure> {
-    let (mut driver, signature) = prepare(arguments)?;
+    let Prepared { mut driver, signature, symbols } = prepare(arguments)?;
     let mut line = Line::new(arguments)?;
     let mut keyboard = Keyboard::open();
     let mut summary = Summary::new(arguments.stats.into(), arguments.tlb.and_then(|tlb| tlb.0));
+    arguments.spaces.prepare(&mut summary.statistics);
     let limit = arguments.max_instructions.unwrap_or(u64::MAX);
     let code = drive(&mut driver, limit, &mut line, &mut keyboard, &mut summary);
     drop(keyboard);
     let warnings = line.finish()?;
     summary.print(driver.machine());
+    arguments.spaces.finish(&summary.statistics, driver.machine(), &symbols)?;
     save_disk(&driver, arguments)?;
     if let (Some(path), Some(range)) = (&arguments.signature, signature) {
         save_signature(driver.machine(), path, range)?;
@@ -122,7 +124,14 @@ fn save_signature(machine: &Machine, path: &Path, range: Range<PhysAddr>) -> Res
     std::fs::write(path, text).map_err(|error| Failure::file(path, error))
 }
 
-fn prepare(arguments: &BootArguments) -> Result<(Driver, Option<Range<PhysAddr>>), Failure> {
+/// A machine that is about to start, and what its program says about itself.
+struct Prepared {
+    driver: Driver,
+    signature: Option<Range<PhysAddr>>,
+    symbols: Symbols,
+}
+
+fn prepare(arguments: &BootArguments) -> Result<Prepared, Failure> {
     let firmware = arguments.bios.as_deref().map(|path| files::kernel(path, DRAM_BASE)).transpose()?;
     let raw_at = if firmware.is_some() { KERNEL_BEHIND_FIRMWARE } else { DRAM_BASE };
     let program = files::kernel(&arguments.kernel, raw_at)?;
@@ -149,7 +158,8 @@ fn prepare(arguments: &BootArguments) -> Result<(Driver, Option<Range<PhysAddr>>
         firmware,
     };
     let machine = Machine::new(config, &program).map_err(|error| Failure::file(&arguments.kernel, error))?;
-    Ok((Driver::new(machine, &[]), program.signature))
+    let LoadedProgram { signature, symbols, .. } = program;
+    Ok(Prepared { driver: Driver::new(machine, &[]), signature, symbols })
 }
 
 fn drive(

@@ -15,6 +15,7 @@ mod record;
 mod run;
 mod show;
 mod source;
+mod spaces;
 mod summary;
 mod terminal;
 mod verify;
@@ -188,6 +189,8 @@ struct RunArguments {
     /// which it implies; the run takes many times longer.
     #[arg(long, value_name = "SHAPE|off", value_parser = tlb)]
     tlb: Option<Tlb>,
+    #[command(flatten)]
+    spaces: spaces::SpacesOption,
 }
 
 #[derive(Args, Debug)]
@@ -245,6 +248,8 @@ struct BootArguments {
     /// which it implies; the run takes many times longer.
     #[arg(long, value_name = "SHAPE|off", value_parser = tlb)]
     tlb: Option<Tlb>,
+    #[command(flatten)]
+    spaces: spaces::SpacesOption,
 }
 
 /// Where the disk goes at the end of a run, and what goes wrong with it before.

@@ -44,7 +44,7 @@ pub(crate) fn run_again(recorded: &Recorded, arguments: &ScenarioArguments) -> R
 }
 
 fn keep(prepared: Prepared, path: &Path) -> Result<Recorded, Failure> {
-    let Prepared { scenario, images, mut driver } = prepared;
+    let Prepared { scenario, images, mut driver, .. } = prepared;
     let (mut capture, mut detectors) = (Capture::default(), Detectors::default());
     let limit = scenario.machine.max_instructions;
     let mut progress = Progress::new(&format!("running {}", path.display()), limit);

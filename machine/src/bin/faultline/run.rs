@@ -8,7 +8,7 @@ use faultline_machine::detect::{Detectors, Watched};
 use faultline_machine::digest::sha256;
 use faultline_machine::disk_files;
 use faultline_machine::drive::Driver;
-use faultline_machine::loader::LoadedProgram;
+use faultline_machine::loader::{LoadedProgram, Symbols};
 use faultline_machine::machine::{Machine, RunEnd};
 use faultline_machine::recorded::Identities;
 use faultline_machine::recorder::Events;
@@ -37,6 +37,7 @@ pub(crate) struct Prepared {
     pub(crate) scenario: Scenario,
     pub(crate) images: Images,
     pub(crate) driver: Driver,
+    pub(crate) symbols: Symbols,
 }
 
 /// A scenario from a file, ready to run.
@@ -60,7 +61,7 @@ pub(crate) fn prepare_scenario(
     let machine = Machine::new(machine_config(&scenario, disk), &program).map_err(failure)?;
     let driver = Driver::new(machine, &scenario.inputs);
     images.kernel.shrink_to_fit();
-    Ok(Prepared { scenario, images, driver })
+    Ok(Prepared { scenario, images, driver, symbols: program.symbols })
 }
 
 /// Runs to the end, or as far as it goes.
@@ -87,12 +88,14 @@ fn drive(driver: &mut Driver, limit: u64, output: &mut Output, summary: &mut Sum
 
 /// `faultline run`.
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
-    let Prepared { scenario, images, mut driver } = prepare(&arguments.scenario)?;
+    let Prepared { scenario, images, mut driver, symbols } = prepare(&arguments.scenario)?;
     let mut output = Output::new(arguments.events.as_deref(), arguments.until, Digesting::On)?;
     let mut summary = Summary::new(arguments.stats.into(), arguments.tlb.and_then(|tlb| tlb.0));
+    arguments.spaces.prepare(&mut summary.statistics);
     let end = drive(&mut driver, scenario.machine.max_instructions, &mut output, &mut summary);
     let totals = output.finish()?;
     summary.print(driver.machine());
+    arguments.spaces.finish(&summary.statistics, driver.machine(), &symbols)?;
     let whole = matches!(end, End::Exited(_)) && arguments.scenario.settings.is_empty() && !totals.found;
     let verdict = if whole { compare(&scenario, &images, &totals) } else { String::new() };
     let (events, faults) = (totals.events, totals.page_faults);

@@ -311,7 +311,20 @@ fn a_queue_that_is_ready_cannot_be_moved_and_other_queues_do_not_exist() {
 #[test]
 fn broken_rings_stop_the_device_until_it_is_reset() {
     type Break = fn(&mut Bench);
-    let cases: [(&str, Break); 10] = [
+    let cases: [(&str, Break); 12] = [
+        ("more requests than the ring holds, each of them good", |b| {
+            b.request(REQUEST_IN, 0, (DATA, 512, WRITE));
+            b.put(AVAILABLE + 2, &(SIZE + 2).to_le_bytes());
+            b.store(register::QUEUE_NOTIFY, 0);
+        }),
+        ("a good request outside the table", |b| {
+            b.header(REQUEST_IN, 0);
+            let first = u64::from(SIZE);
+            b.descriptor(first, HEADER, 16, NEXT, SIZE + 1);
+            b.descriptor(first + 1, DATA, 512, NEXT | WRITE, SIZE + 2);
+            b.descriptor(first + 2, STATUS, 1, WRITE, 0);
+            b.submit(SIZE);
+        }),
         ("available index jumps beyond the ring", |b| {
             b.put(AVAILABLE + 2, &100u16.to_le_bytes());
             b.store(register::QUEUE_NOTIFY, 0);
