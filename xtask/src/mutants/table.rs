@@ -178,10 +178,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "a store right after a load leaves D clear",
         &[(
             REACH,
-            "self.tlb.fill(self.hart.context(rules), access, va, frame);",
-            "self.tlb.fill(self.hart.context(rules), access, va, frame);
-            if MUTANT && access == Access::Load {
-                self.tlb.fill(self.hart.context(rules), Access::Store, va, frame);
+            "self.tlb.fill(self.hart.context(rules), kept, va, frame);",
+            "self.tlb.fill(self.hart.context(rules), kept, va, frame);
+            if MUTANT && kept == Kept::Load {
+                self.tlb.fill(self.hart.context(rules), Kept::Store, va, frame);
             }",
         )],
         "a_and_d_are_set_when_everything_else_allows_it_and_not_before",
