@@ -287,7 +287,6 @@ impl Image {
 /// A file that is put on the disk before the run: a text, or bytes in base64.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default)]
 pub struct ExtraFile {
     /// File name in the root folder: at most eight letters, digits, `-` or `_`, then perhaps `.` and three more.
     #[cfg_attr(
@@ -296,10 +295,10 @@ pub struct ExtraFile {
     )]
     pub name: String,
     /// Its contents, where they are text.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// Its contents, in base64 (RFC 4648, section 4, with padding).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base64: Option<String>,
     /// Fields of a later version.
     #[serde(flatten)]

@@ -12,6 +12,7 @@ pub(crate) mod bytes;
 pub(crate) mod decoder;
 pub(crate) mod device_tree;
 pub(crate) mod devices;
+pub(crate) mod files;
 pub(crate) mod guest;
 pub(crate) mod loader;
 pub(crate) mod virtqueue;

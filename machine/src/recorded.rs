@@ -142,6 +142,7 @@ impl std::error::Error for RecordedError {}
 
 /// What says that a file is a recording.
 #[derive(Deserialize)]
+#[serde(expecting = "an object, as a recording is")]
 struct Version {
     recording: Option<u64>,
     faultline: Option<IgnoredAny>,

@@ -51,6 +51,7 @@ impl From<Refused> for ScenarioError {
 
 /// The one field that every version has, and the one by which a recording is known.
 #[derive(Deserialize)]
+#[serde(expecting = "an object, as a scenario is")]
 struct Version {
     faultline: Option<u64>,
     recording: Option<IgnoredAny>,

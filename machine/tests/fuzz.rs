@@ -68,3 +68,11 @@ fn a_device_tree_says_what_the_board_is() {
 fn the_host_stands_any_guest() {
     all("guest", 300, 1 << 12, harness::guest::run);
 }
+
+#[test]
+fn files_and_links_stand_any_damage() {
+    all("scenario", 300, 1 << 7, harness::files::scenario);
+    all("migration", 300, 1 << 7, harness::files::migration);
+    all("recording", 300, 1 << 7, harness::files::recording);
+    all("link", 300, 1 << 7, harness::files::link);
+}

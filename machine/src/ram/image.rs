@@ -69,7 +69,7 @@ impl Contents {
             return None;
         }
         if let Some(anchor) = before.map(Self::anchor)
-            && count > CHANGED_WORDS / 8
+            && count > CHANGED_WORDS
         {
             let changed = anchor.with_bytes(|old| places(bytes, old));
             if ones(&changed) <= CHANGED_WORDS && ones(&changed) < count {

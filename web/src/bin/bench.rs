@@ -4,6 +4,7 @@
 #![cfg_attr(not(target_arch = "wasm32"), allow(unused, reason = "on the host it is only checked"))]
 #![allow(unreachable_pub, reason = "what JavaScript calls must be public")]
 
+use faultline_machine::bench::journey::{self, Alone, Journey};
 use faultline_machine::bench::{Counts, Listening, Run, Workload};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -34,6 +35,48 @@ impl Bench {
     pub fn advance(&mut self) -> Vec<u64> {
         let Counts { instructions, traps, events } = self.run.advance(self.steps);
         vec![instructions, traps, events]
+    }
+}
+
+/// A long run, and somebody who walks through it.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Walk {
+    alone: Alone,
+    journey: Journey,
+}
+
+#[wasm_bindgen]
+impl Walk {
+    /// About to begin.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs a part of it, of so many, with nobody listening.
+    pub fn alone(&mut self, parts: u32) -> bool {
+        self.alone.advance(journey::STEPS / u64::from(parts.max(1)))
+    }
+
+    /// Records a part of it.
+    pub fn record(&mut self, parts: u32) -> bool {
+        self.journey.record(journey::STEPS / u64::from(parts.max(1)))
+    }
+
+    /// Page faults, events, keyframes, and the bytes that they take.
+    pub fn counts(&self) -> Vec<u64> {
+        self.journey.counts().to_vec()
+    }
+
+    /// Stands somewhere.
+    pub fn prepare(&mut self) {
+        self.journey.prepare();
+    }
+
+    /// Makes a move by its name; whether it came where it was meant to.
+    pub fn make(&mut self, step: &str) -> Result<bool, String> {
+        Ok(self.journey.make(step.parse()?))
     }
 }
 

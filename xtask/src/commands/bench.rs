@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use super::bench_time;
 use crate::{browser, process, server, toolchain, ui, web, workspace};
 
 /// The measurement on each host: an example of the machine, and one of the page.
@@ -19,6 +20,9 @@ pub(crate) struct Options {
     /// Measured runs of each workload
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
+    /// Measure walking back and forth through a run of 1,000,000,000 instructions instead
+    #[arg(long)]
+    time_travel: bool,
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
@@ -70,6 +74,9 @@ enum Unit {
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    if options.time_travel {
+        return time_travel(options);
+    }
     let mut samples = Vec::new();
     if options.host != Some(Host::Chromium) {
         samples.extend(native(options)?);
@@ -82,6 +89,22 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         println!("{}", serde_json::to_string_pretty(&figures)?);
     } else {
         print!("{}", table(&figures));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn time_travel(options: &Options) -> Result<ExitCode> {
+    let mut figures = Vec::new();
+    if options.host != Some(Host::Chromium) {
+        figures.extend(bench_time::native()?);
+    }
+    if options.host != Some(Host::Native) {
+        figures.extend(bench_time::chromium()?);
+    }
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&figures)?);
+    } else {
+        print!("{}", bench_time::table(&figures));
     }
     Ok(ExitCode::SUCCESS)
 }
