@@ -96,6 +96,9 @@ syscalls! {
     /// `ps(buffer, length)`: stores the words of [`ps`] and a name of 16 bytes for each process; how many
     /// there are.
     Ps = 29, "ps";
+    /// `mlockall()`: the areas as they are now keep their pages in memory: those that are there, and the
+    /// others once they have come. Holds until `exec`; a child does not inherit it.
+    Mlockall = 30, "mlockall";
 }
 
 /// Flags of `open`.

@@ -2,6 +2,9 @@
 //!
 //! Invariant: every mapped page lies in an area, with no more rights than the area has.
 
+use alloc::vec::Vec;
+use core::ops::Range;
+
 use faultline_abi::{
     PAGE_SIZE, Ppn, VirtAddr,
     sv39::PteFlags,
@@ -23,6 +26,8 @@ pub struct AddressSpace {
     pub(crate) pid: Pid,
     pub(crate) areas: Areas,
     pub(crate) table: PageTable,
+    /// Addresses whose pages are never evicted.
+    locked: Vec<Range<VirtAddr>>,
     state: State,
 }
 
@@ -46,7 +51,8 @@ impl AddressSpace {
         table.map_kernel_page(TRAMPOLINE, trampoline, PteFlags::R | PteFlags::X)?;
         let trapframe = pool.allocate(pid, FrameKind::Trapframe).ok_or(MapError::OutOfFrames)?;
         table.map(TRAPFRAME, trapframe, PteFlags::R | PteFlags::W)?;
-        let mut space = Self { pid, areas: Areas::default(), table, state: State::Building };
+        let mut space =
+            Self { pid, areas: Areas::default(), table, locked: Vec::new(), state: State::Building };
         space.add_page(AreaKind::Trapframe, TRAPFRAME, Prot::R | Prot::W);
         space.add_page(AreaKind::Trampoline, TRAMPOLINE, Prot::R | Prot::X);
         Ok(space)
@@ -68,6 +74,16 @@ impl AddressSpace {
     #[must_use]
     pub const fn table(&self) -> &PageTable {
         &self.table
+    }
+
+    /// From now on the pages of the areas as they are now are never evicted.
+    pub(crate) fn lock_all(&mut self) {
+        self.locked = self.areas.iter().filter(|area| area.is_for_users()).map(Area::pages).collect();
+    }
+
+    /// Whether the page of `va` must stay in memory.
+    pub(crate) fn is_locked(&self, va: VirtAddr) -> bool {
+        self.locked.iter().any(|pages| pages.contains(&va))
     }
 
     /// The bytes of the trapframe page.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Only pages that programs can touch are candidates: never a page table, a trapframe, a guard page,
-//! or a frame that the kernel is working on. A frame is evicted from every table that maps it.
+//! a frame that the kernel is working on, or a page that a program has locked. A frame is evicted from every table that maps it.
 
 use alloc::vec::Vec;
 
@@ -93,7 +93,13 @@ impl Memory {
         // Shared memory holds its page besides the entries. Whoever else does is the kernel, at work.
         let holders = candidate.mappings.len() + usize::from(matches!(area.backing, Backing::Memory { .. }));
         let all_seen = self.frames.refs(ppn) as usize == holders;
-        (all_seen && area.is_for_users() && self.has_where_to_go(&candidate)).then_some(candidate)
+        let may_go = all_seen && area.is_for_users() && !self.is_locked(&candidate);
+        (may_go && self.has_where_to_go(&candidate)).then_some(candidate)
+    }
+
+    /// Whether a program wants to keep the page in memory.
+    fn is_locked(&self, candidate: &Candidate) -> bool {
+        candidate.mappings.iter().any(|mapping| self.space(mapping.space).is_locked(mapping.va))
     }
 
     fn has_where_to_go(&self, candidate: &Candidate) -> bool {
@@ -226,6 +232,48 @@ impl Memory {
                 slot: slot.map_or(u64::MAX, |slot| slot.number().into()),
             });
             drop(owned);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use faultline_abi::{PAGE_SIZE, VirtAddr, sv39::Access, trace::AreaKind};
+
+    use crate::{
+        memory::{Memory, MemoryOptions, SpaceId},
+        testing::{area, check, memory_with, space, touch},
+    };
+
+    /// Pages of the program that are in memory: of its areas below the heap, and of the heap.
+    fn resident(memory: &Memory, id: SpaceId) -> (usize, usize) {
+        let heap = area(memory, id, AreaKind::Heap).start;
+        let users = memory.space(id).areas.iter().filter(|area| area.is_for_users());
+        let pages = users.flat_map(|area| {
+            (0..).map(move |n| area.start.wrapping_add(n * PAGE_SIZE)).take_while(|&va| area.contains(va))
+        });
+        let there = pages.filter(|&va| memory.space(id).table.walk(va).is_valid());
+        let (own, heap): (Vec<VirtAddr>, Vec<VirtAddr>) = there.partition(|&va| va < heap);
+        (own.len(), heap.len())
+    }
+
+    #[test]
+    fn locked_pages_stay_and_others_go() {
+        for locked in [false, true] {
+            let mut memory = memory_with(30, MemoryOptions::default(), 64);
+            let id = space(&mut memory);
+            let (own, _) = resident(&memory, id);
+            if locked {
+                memory.space_mut(id).lock_all();
+            }
+            let heap = memory.sbrk(id, 40 * PAGE_SIZE.cast_signed()).unwrap();
+            for n in 0..40 {
+                touch(&mut memory, id, heap.wrapping_add(n * PAGE_SIZE), Access::Store).unwrap();
+            }
+            check(&memory);
+            assert_eq!(resident(&memory, id).0 == own, locked);
         }
     }
 }

@@ -5,8 +5,8 @@
 //! its programs: per process, in order, what faulted, how it was classified and resolved and what
 //! became of the frames. It knows no pc, no instruction count and no absolute address: a fault is
 //! named by its area and the page inside it, a frame by the process and the order in which it first
-//! appeared. What depends on a compiler is left out: how large text and data are, how often the
-//! timer fired, in how many pieces a line was printed.
+//! appeared. What depends on a compiler is left out: how large text and data are and which pages of text
+//! are needed when, how often the timer fired, in how many pieces a line was printed.
 //!
 //! A kernel without tracepoints gets a semantic form by address space: which accesses faulted, on
 //! which check, how far from the first fault, and how its user mappings changed.
@@ -16,7 +16,7 @@ use std::fmt::Write;
 
 use faultline_abi::scenario::{Checkpoints, Digests, limits};
 use faultline_abi::sv39::{Access, Check, FlagLetters, Pte, PteFlags, satp_root};
-use faultline_abi::trace::{AreaKind, AreaOp, FrameOp, ProcessOp, Resolution};
+use faultline_abi::trace::{AreaKind, AreaOp, FaultClass, FrameOp, ProcessOp, Resolution};
 use faultline_abi::{PAGE_SIZE, PhysAddr, Ppn, VirtAddr};
 use sha2::{Digest, Sha256};
 
@@ -261,6 +261,10 @@ struct Section {
     lines: Vec<Line>,
     areas: Vec<Area>,
     frames: usize,
+    /// Whether a fault that brought text in was told.
+    text_was_told: bool,
+    /// The line of another one, until it is clear how it ends.
+    untold: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -276,12 +280,15 @@ impl Processes {
             What::Trap(trap) if trap.page_fault().is_some() => {
                 self.trapped = Some(Trapped { va: VirtAddr::new(trap.stval), mode, check: trap.check });
             }
-            What::Fault { pid, va, access, class, .. } => {
+            What::Fault { pid, va, access, class, area } => {
                 let how = self.how_noticed(*va);
                 let place = self.section(*pid).place(*va);
-                self.say(*pid, format!("{} of {place}: {how}, {}", access.name(), class.name()));
+                let line = format!("{} of {place}: {how}, {}", access.name(), class.name());
+                let text = *area == Some(AreaKind::Text) && *class == FaultClass::Demand;
+                self.fault(*pid, line, text);
             }
             What::Resolved { pid, frame, how, pte, .. } => self.resolved(*pid, *frame, *how, *pte),
+            What::Evicted { pid, va, .. } if self.section(*pid).place(*va) == "text" => {}
             What::Frame { op, frame, refs, owner, .. } => self.frame(*op, *frame, *refs, *owner),
             What::Evicted { pid, va, frame, dirty, slot } => {
                 let place = self.section(*pid).place(*va);
@@ -334,7 +341,24 @@ impl Processes {
         }
     }
 
+    /// Where a program's text is cut into pages is the compiler's business: of the faults that bring text
+    /// in only the first is told.
+    fn fault(&mut self, pid: u32, line: String, brings_text: bool) {
+        let section = self.section(pid);
+        if brings_text && section.text_was_told {
+            section.untold = Some(line);
+        } else {
+            section.text_was_told |= brings_text;
+            self.say(pid, line);
+        }
+    }
+
     fn resolved(&mut self, pid: u32, frame: PhysAddr, how: Resolution, pte: Pte) {
+        match self.section(pid).untold.take() {
+            Some(line) if matches!(how, Resolution::Killed | Resolution::Refused) => self.say(pid, line),
+            Some(_) => return,
+            None => {}
+        }
         if frame.get() == 0 {
             return self.say(pid, format!("resolved: {}", how.name()));
         }

@@ -55,6 +55,8 @@ enum Command {
     Dist(commands::dist::Options),
     /// Boot the kernel on QEMU, interactively or to list its page faults
     Qemu(commands::qemu::Options),
+    /// Replay every scenario with a guest from another level of optimisation
+    Replay(commands::replay::Options),
     /// Run the kernel's own tests from inside it, under every policy, with ample and with scarce memory
     Vmtests(commands::vmtests::Options),
     /// Run random programs under memory pressure, with all detectors on, for ten minutes
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
         Command::Guest(options) => commands::guest::run(&options),
         Command::Dist(options) => commands::dist::run(&options),
         Command::Qemu(options) => commands::qemu::run(&options),
+        Command::Replay(options) => commands::replay::run(&options),
         Command::Vmtests(options) => commands::vmtests::run(&options),
         Command::Soak(options) => commands::soak::run(&options),
         Command::Sweep(options) => commands::sweep::run(&options),

@@ -64,6 +64,12 @@ impl Kernel {
         Ok(0)
     }
 
+    /// `mlockall()`: what the process has now stays in memory.
+    pub(super) fn mlockall(&mut self, process: &Process) -> Reply {
+        self.memory.space_mut(process.space).lock_all();
+        Ok(0)
+    }
+
     /// `meminfo(&info)`: free frames.
     pub(super) fn meminfo(&mut self, process: &Process, info: u64) -> Reply {
         let words = self.memory.info();

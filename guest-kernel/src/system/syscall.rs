@@ -87,6 +87,7 @@ impl Kernel {
             Syscall::Mmap => self.mmap(process, args),
             Syscall::Munmap => self.munmap(process, a, b),
             Syscall::Msync => self.msync(process, a, b),
+            Syscall::Mlockall => self.mlockall(process),
             Syscall::Meminfo => self.meminfo(process, a),
             Syscall::Open => self.open(process, a, b),
             Syscall::Close => self.close(process, a),

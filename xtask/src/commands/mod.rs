@@ -10,6 +10,7 @@ pub(crate) mod fuzz;
 pub(crate) mod guest;
 pub(crate) mod mutants;
 pub(crate) mod qemu;
+pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod soak;
 pub(crate) mod sweep;

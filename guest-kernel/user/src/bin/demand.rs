@@ -16,7 +16,8 @@ const SIZE: usize = 64 << 12;
 #[repr(align(4096))]
 struct Table([u8; SIZE]);
 
-/// Every page begins with its number.
+/// Every page begins with its number. Lies in the data area, which it fills.
+#[unsafe(link_section = ".data.table")]
 static TABLE: Table = {
     let mut table = [0; SIZE];
     let mut page: u8 = 0;

@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-use faultline_user::{PAGE, free_frames, page, println, sbrk, store};
+use faultline_user::{PAGE, free_frames, lock_memory, page, println, sbrk, store};
 
 faultline_user::program!(main);
 
@@ -11,6 +11,8 @@ faultline_user::program!(main);
 const PROMISED: isize = 1 << 31;
 
 fn main() {
+    // The program itself stays in memory: only its heap comes and goes.
+    lock_memory();
     println!("hog: {} frames are free", free_frames());
     let Some(heap) = sbrk(PROMISED) else {
         println!("hog: sbrk refused");

@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-use faultline_user::{PAGE, abi::meminfo::FAULTS, memory_info, println, sbrk, store};
+use faultline_user::{PAGE, abi::meminfo::FAULTS, lock_memory, memory_info, println, sbrk, store};
 
 faultline_user::program!(main);
 
@@ -13,6 +13,8 @@ const ROWS: isize = 32;
 const COLUMNS: isize = 8;
 
 fn main() {
+    // The program itself stays in memory: only the table comes and goes.
+    lock_memory();
     let table = sbrk(ROWS * PAGE).expect("lazy sbrk has room");
     let element = |row: isize, column: isize| table.wrapping_offset(row * PAGE + column);
     let by_rows = faults_of(|| {

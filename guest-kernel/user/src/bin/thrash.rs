@@ -1,10 +1,12 @@
 //! Thrashing: goes round and round through as many pages as fit into memory, then one more, then twice as
-//! many. One page too many, and nearly every touch faults: the page that comes next is always the one
-//! that has just gone. Boot with `frames=24`.
+//! many. One page too many, and every touch faults: the page that comes next is always the one that has
+//! just gone. Boot with `frames=24`.
 #![no_std]
 #![no_main]
 
-use faultline_user::{PAGE, abi::meminfo::FAULTS, memory_info, page, println, sbrk, store};
+use faultline_user::{
+    PAGE, abi::meminfo::FAULTS, free_frames, lock_memory, memory_info, page, println, sbrk, store,
+};
 
 faultline_user::program!(main);
 
@@ -12,18 +14,17 @@ faultline_user::program!(main);
 const ROUNDS: u64 = 3;
 
 fn main() {
+    // The program itself stays in memory: only its heap comes and goes.
+    lock_memory();
     let heap = sbrk(100 * PAGE).expect("lazy sbrk has room");
-    let rounds = |pages| (0..ROUNDS).for_each(|_| (0..pages).for_each(|n| store(page(heap, n), 1)));
-    let faults = |pages| {
-        // The first rounds bring the pages in, and are not counted.
-        rounds(pages);
-        let before = memory_info()[FAULTS];
-        rounds(pages);
-        memory_info()[FAULTS] - before
-    };
-    // How many pages fit? One more, and one more, until there are faults.
-    let fit = (1..).find(|&pages| faults(pages + 1) > 0).expect("some number is too large");
+    let fit = free_frames().cast_signed() as isize;
+    let round = |pages| (0..pages).for_each(|n| store(page(heap, n), 1));
     for pages in [fit, fit + 1, 2 * fit] {
-        println!("thrash: {fit} pages fit. {ROUNDS} rounds through {pages}: {} faults", faults(pages));
+        // The first round brings the pages in, and is not counted.
+        round(pages);
+        let before = memory_info()[FAULTS];
+        (0..ROUNDS).for_each(|_| round(pages));
+        let faults = memory_info()[FAULTS] - before;
+        println!("thrash: {fit} pages fit. {ROUNDS} rounds through {pages}: {faults} faults");
     }
 }
