@@ -135,6 +135,10 @@ impl Memory {
             self.make_room_at(id, va, 0)?;
             return Ok((Resolution::Shared, self.map_shared(id, va, resident, flags)?));
         }
+        // The kernel notes each page of shared memory in its own.
+        if slot.is_none() && arch::heap_is_low() {
+            return Err(Reason::OutOfMemory);
+        }
         let mut frame = self.new_frame(id, va, FrameKind::User)?;
         let how = match &slot {
             Some(slot) => {

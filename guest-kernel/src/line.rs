@@ -6,6 +6,8 @@ use alloc::{collections::VecDeque, vec::Vec};
 const LINE_MAX: usize = 256;
 /// Bytes of ended lines that wait, at most.
 const WAITING_MAX: usize = 4096;
+/// Control-C: whatever runs in the foreground shall end.
+const INTERRUPT: u8 = 3;
 /// Control-D: the end of the input.
 const END_OF_INPUT: u8 = 4;
 /// Backspace, as one of two keys sends it.
@@ -20,6 +22,8 @@ pub struct Lines {
     line: Vec<u8>,
     /// Ended lines, each with its newline; `None` for an end of input.
     ended: VecDeque<Option<u8>>,
+    /// Whether control-C was typed since somebody asked.
+    interrupted: bool,
 }
 
 impl Lines {
@@ -30,6 +34,11 @@ impl Lines {
                 self.line.push(b'\n');
                 self.end_line();
                 b"\n"
+            }
+            INTERRUPT => {
+                self.line.clear();
+                self.interrupted = true;
+                b"^C\n"
             }
             END_OF_INPUT => {
                 self.end_line();
@@ -49,6 +58,11 @@ impl Lines {
             }
             _ => b"",
         }
+    }
+
+    /// Whether control-C was typed since somebody asked last.
+    pub fn take_interrupt(&mut self) -> bool {
+        core::mem::take(&mut self.interrupted)
     }
 
     /// Whether a read would get something.
@@ -143,6 +157,14 @@ mod tests {
         assert_eq!(lines.read(100), b"");
         assert_eq!(lines.read(100), b"");
         assert_eq!(lines.read(100), b"y\n");
+    }
+
+    #[test]
+    fn control_c_is_told_once_and_throws_the_line_away() {
+        let mut lines = Lines::default();
+        assert_eq!(typed(&mut lines, b"rm \x03ls\n"), b"rm ^C\nls\n");
+        assert_eq!(lines.read(100), b"ls\n");
+        assert_eq!([lines.take_interrupt(), lines.take_interrupt()], [true, false]);
     }
 
     #[test]

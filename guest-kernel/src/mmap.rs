@@ -9,7 +9,7 @@ use core::ops::Range;
 
 use faultline_abi::{
     PAGE_SIZE, VirtAddr,
-    sv39::PteFlags,
+    sv39::{Pte, PteFlags},
     trace::{AreaKind, AreaOp},
 };
 
@@ -17,7 +17,7 @@ use crate::{
     address_space::AddressSpace,
     arch,
     area::{AREAS_MAX, Area, Backing, FilePart, Prot, Sharing},
-    file::{FileRef, IoError},
+    file::{FileId, FileRef, IoError},
     frame::PageName,
     memlayout::{USER_BOTTOM, USER_TOP},
     memory::{Memory, SpaceId},
@@ -132,29 +132,29 @@ impl Memory {
         Ok(self.write_back(id, pages)?)
     }
 
-    /// Writes every dirty page in `pages` of a shared mapping to its file, and the files to the disk.
+    /// Writes every dirty page in `pages` of a shared mapping to its file, and the files to the disk. Where
+    /// one cannot be written, the others still are.
     pub(crate) fn write_back(&mut self, id: SpaceId, pages: Range<VirtAddr>) -> Result<(), IoError> {
         let shared = |area: &&Area| area.sharing == Sharing::Shared && area.prot.contains(Prot::W);
         let areas: Vec<Area> = self.space(id).areas.iter().filter(shared).cloned().collect();
+        let mut outcome = Ok(());
         for area in areas {
             let Backing::File(part) = &area.backing else { continue };
             let part_of_it = area.start.max(pages.start)..area.page_end().min(pages.end);
-            if self.write_back_file(id, &area, &part.file, part_of_it)? {
-                part.file.flush()?;
-            }
+            outcome = outcome.and(self.write_back_file(id, &area, &part.file, part_of_it));
         }
-        Ok(())
+        outcome
     }
 
-    /// Writes the dirty pages in `pages`; whether there were any.
+    /// Writes the dirty pages in `pages` to `file`, and the file to the disk if there were any.
     fn write_back_file(
         &mut self,
         id: SpaceId,
         area: &Area,
         file: &FileRef,
         pages: Range<VirtAddr>,
-    ) -> Result<bool, IoError> {
-        let (mut from, mut any) = (pages.start, false);
+    ) -> Result<(), IoError> {
+        let (mut from, mut outcome, mut any) = (pages.start, Ok(()), false);
         while let Some((va, pte)) = self.space(id).table.next_entry(from..pages.end) {
             from = va.wrapping_add(PAGE_SIZE);
             let Some(name) = area.file_page(va).filter(|_| is_dirty(pte.flags())) else { continue };
@@ -165,10 +165,31 @@ impl Memory {
             if written.is_err() {
                 self.space_mut(id).table.set_flags(va, pte.flags());
             }
-            written?;
+            outcome = outcome.and(written);
             any = true;
         }
-        Ok(any)
+        if any { outcome.and(file.flush()) } else { outcome }
+    }
+
+    /// The file `id` has become empty: whoever has pages of it mapped loses them, and faults beyond its end.
+    pub fn forget_file(&mut self, id: FileId) {
+        let frames = self.frames.clone();
+        let is_of_file =
+            |pte: Pte| pte.is_leaf() && frames.name_of(pte.ppn()).is_some_and(|name| name.file == id);
+        for space in self.spaces.values_mut() {
+            let lost: Vec<VirtAddr> =
+                space.entries().filter(|&(_, pte)| is_of_file(pte)).map(|(va, _)| va).collect();
+            lost.into_iter().for_each(|va| drop(space.table.take(va)));
+        }
+        arch::flush_all();
+    }
+
+    /// Whether any process runs the program in the file `id`.
+    #[must_use]
+    pub fn runs(&self, id: FileId) -> bool {
+        let is_program = |area: &Area| matches!(area.kind, AreaKind::Text | AreaKind::Data);
+        let is_file = |area: &Area| matches!(&area.backing, Backing::File(part) if part.file.id() == id);
+        self.spaces.values().any(|space| space.areas.iter().any(|area| is_program(area) && is_file(area)))
     }
 
     /// Reads `buffer.len()` bytes of `file` from `offset`: those that somebody has mapped and changed

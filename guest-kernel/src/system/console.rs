@@ -31,6 +31,11 @@ impl Console {
         }
     }
 
+    /// Whether control-C was typed since somebody asked last.
+    pub fn take_interrupt(&mut self) -> bool {
+        self.lines.take_interrupt()
+    }
+
     /// Whether a read would get something.
     #[must_use]
     pub fn can_be_read(&self) -> bool {

@@ -63,10 +63,15 @@ impl Kernel {
         process.files.insert(Rc::new(file)).ok_or(Stop::Failed)
     }
 
-    fn open_on_disk(&self, path: &str, how: u64, rights: Rights) -> Result<DiskFile, Stop> {
+    /// A program that runs cannot be opened to be written: its pages come from the file.
+    fn open_on_disk(&mut self, path: &str, how: u64, rights: Rights) -> Result<DiskFile, Stop> {
         let missing = if how & flags::CREATE == 0 { Missing::Fail } else { Missing::Create };
         let inode = self.file_system()?.open(path, missing).map_err(|_| Stop::Failed)?;
+        if rights.can_write() && self.memory.runs(inode.id()) {
+            return Err(Stop::Failed);
+        }
         if how & flags::TRUNCATE != 0 && rights.can_write() {
+            self.memory.forget_file(inode.id());
             inode.truncate()?;
         }
         Ok(DiskFile { inode, position: Cell::new(0), rights })

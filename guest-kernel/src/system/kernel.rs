@@ -230,12 +230,19 @@ impl Kernel {
         self.ticks += 1;
     }
 
-    /// Takes in what was typed, if the console says that something was.
-    pub(super) fn take_device_input(&mut self) {
+    /// Takes in what was typed, if the console says that something was. Control-C asks for the end of every
+    /// process that another started, so not of a shell that the kernel did; whether it was typed.
+    pub(super) fn take_device_input(&mut self) -> bool {
         if arch::pending().device {
             self.console.take_input();
             arch::complete_device_interrupt();
         }
+        let interrupted = self.console.take_interrupt();
+        if interrupted {
+            let started = self.processes.iter_mut().filter(|process| process.parent != Pid::KERNEL);
+            started.for_each(|process| process.fate = Fate::Die);
+        }
+        interrupted
     }
 
     /// Ends `process`: everything it held comes back, and its parent may ask how it ended.

@@ -13,7 +13,7 @@ use super::{
     kernel::{Kernel, Next},
     process::{Ending, Process, Wait},
 };
-use crate::trace;
+use crate::{arch, trace};
 
 /// The result of a call that failed: -1.
 const FAILED: u64 = u64::MAX;
@@ -74,6 +74,9 @@ impl Kernel {
     /// Does `call`.
     fn answer(&mut self, process: &mut Process, call: Syscall, args: Arguments) -> Reply {
         let [a, b, c, ..] = args;
+        if needs_kernel_memory(call) && arch::heap_is_low() {
+            return Err(Stop::Failed);
+        }
         match call {
             Syscall::Fork => self.fork(process),
             Syscall::Exec => self.exec(process, a, b),
@@ -103,6 +106,13 @@ impl Kernel {
             Syscall::Exit | Syscall::Shutdown => Err(Stop::Failed),
         }
     }
+}
+
+/// Whether `call` makes something that the kernel must remember: no number of processes may use up its
+/// memory.
+const fn needs_kernel_memory(call: Syscall) -> bool {
+    use Syscall::{Exec, Fork, Mmap, Munmap, Open, Pipe};
+    matches!(call, Fork | Exec | Mmap | Munmap | Open | Pipe)
 }
 
 fn report(process: &Process, op: SyscallOp, number: u64, args: [u64; 3]) {

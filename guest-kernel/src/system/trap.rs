@@ -8,7 +8,7 @@ use super::{
     kernel::{Kernel, Next},
     process::{Ending, Process},
 };
-use crate::{arch::Trap, fault::Toucher};
+use crate::{arch::Trap, fault::Toucher, pid::Pid};
 
 /// `scause`: the bit that tells interrupts from exceptions.
 const INTERRUPT: u64 = 1 << 63;
@@ -29,10 +29,10 @@ impl Kernel {
                 self.tick();
                 Next::Yield
             }
-            DEVICE => {
-                self.take_device_input();
-                Next::Resume
+            DEVICE if self.take_device_input() && process.parent != Pid::KERNEL => {
+                Next::End(Ending::Terminated)
             }
+            DEVICE => Next::Resume,
             SYSTEM_CALL => {
                 self.registers(process).epc += ECALL_SIZE;
                 self.system_call(process)

@@ -14,7 +14,7 @@ use super::{
 use crate::frame::FramePool;
 
 /// Heap that the kernel has on any board.
-const HEAP_BYTES: u64 = 384 << 10;
+const HEAP_BYTES: u64 = 640 << 10;
 /// Heap for the book-keeping of one frame, rounded up.
 const HEAP_BYTES_PER_FRAME: u64 = 40;
 

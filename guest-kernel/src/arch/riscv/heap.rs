@@ -15,3 +15,13 @@ pub(super) unsafe fn give_heap(start: PhysAddr, end: PhysAddr) {
     // SAFETY: passed on to the caller.
     unsafe { HEAP.lock().init(start.get() as *mut u8, bytes) };
 }
+
+/// Bytes of the heap that are never given out to what programs ask for: more than the kernel needs to
+/// carry out any one call or fault.
+const RESERVE: usize = 160 << 10;
+
+/// Whether so little of the heap is left that nothing new may be made.
+#[must_use]
+pub fn heap_is_low() -> bool {
+    HEAP.lock().free() < RESERVE
+}

@@ -16,6 +16,7 @@ mod user;
 pub use board::Board;
 pub use disk::BlockDevice;
 pub use fence::{activate, flush_all, flush_page};
+pub use heap::heap_is_low;
 pub use image::ImageLayout;
 pub use interrupt::{complete_device_interrupt, enable_console_interrupt, pending, wait_for_interrupt};
 pub use power::power_off;

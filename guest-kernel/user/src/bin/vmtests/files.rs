@@ -3,8 +3,8 @@
 use faultline_user::{
     PAGE,
     abi::open::{CREATE, READ, READ_WRITE, TRUNCATE, WRITE},
-    address, close, dup, exit, fork, fstat, load, lseek, open, page, pipe, read, read_raw, unlink, wait,
-    write, write_all, write_raw,
+    address, close, dup, exit, fork, fstat, load, lseek, open, page, pipe, read, read_raw, store, unlink,
+    wait, write, write_all, write_raw,
 };
 
 use crate::{Case, heap::with_heap};
@@ -16,11 +16,15 @@ pub(crate) const CASES: &[Case] = &[
     ("a file can be made empty", truncate),
     ("descriptors allow what they were opened for", rights),
     ("a file that was unlinked stays until it is closed", unlink_open),
+    ("a name is free as soon as its file was unlinked", name_is_free),
+    ("one call reads or writes as much as it is asked to", whole_calls),
+    ("a program that runs cannot be opened to be written", running_program),
     ("what does not exist cannot be opened or removed", missing),
     ("there are sixteen descriptors", sixteen),
     ("read fills untouched memory", read_untouched),
     ("read refuses bad addresses", read_bad_address),
     ("ten thousand bytes come through a pipe", long_pipe),
+    ("a write to a pipe waits until all of it is taken", whole_pipe_write),
     ("a pipe without writers ends", pipe_ends),
     ("a pipe without readers cannot be written", pipe_breaks),
 ];
@@ -125,6 +129,60 @@ fn unlink_open() -> bool {
     let kept = read(file, &mut text) == Some(10);
     close(file);
     unlinked && kept && open(NAME, READ).is_none() && unlink(NAME).is_none()
+}
+
+fn name_is_free() -> bool {
+    with_file(|old| {
+        write_all(old, b"old");
+        let unlinked = unlink(NAME).is_some();
+        let Some(new) = open(NAME, READ_WRITE | CREATE) else { return false };
+        write_all(new, b"new file");
+        let mut text = [0; 16];
+        lseek(old, 0, 0);
+        let kept = read(old, &mut text) == Some(3) && &text[..3] == b"old";
+        lseek(new, 0, 0);
+        let other = read(new, &mut text) == Some(8) && &text[..8] == b"new file";
+        close(new);
+        unlinked && kept && other
+    })
+}
+
+fn whole_calls() -> bool {
+    const LENGTH: usize = 3 * PAGE.unsigned_abs() + 100;
+    with_heap(8 * PAGE, |heap| {
+        with_file(|file| {
+            let (from, to) = (heap, page(heap, 4));
+            (0..LENGTH).step_by(61).for_each(|n| store(from.wrapping_add(n), byte(n)));
+            let written = write_raw(file, from, LENGTH) == Some(LENGTH);
+            lseek(file, 0, 0);
+            // SAFETY: bytes of the heap.
+            let got = unsafe { read_raw(file, to, 4 * PAGE.unsigned_abs()) } == Some(LENGTH);
+            written && got && (0..LENGTH).step_by(61).all(|n| load(to.wrapping_add(n)) == byte(n))
+        })
+    })
+}
+
+fn running_program() -> bool {
+    let refused = [WRITE, READ_WRITE, WRITE | TRUNCATE].into_iter().all(|how| open("vmtests", how).is_none());
+    let Some(other) = open("wrtext", READ_WRITE) else { return false };
+    refused && close(other).is_some()
+}
+
+fn whole_pipe_write() -> bool {
+    const LENGTH: usize = 2000;
+    let Some((reading, writing)) = pipe() else { return false };
+    if fork() == Some(0) {
+        let bytes: [u8; LENGTH] = core::array::from_fn(byte);
+        exit(u64::from(write(writing, &bytes) != Some(LENGTH)));
+    }
+    close(writing);
+    let (mut n, mut good, mut buffer) = (0, true, [0; 90]);
+    while let Some(length @ 1..) = read(reading, &mut buffer) {
+        good &= buffer[..length].iter().zip(n..).all(|(&got, n)| got == byte(n));
+        n += length;
+    }
+    close(reading);
+    good && n == LENGTH && wait().is_some_and(|(_, code)| code == 0)
 }
 
 fn missing() -> bool {

@@ -5,7 +5,7 @@ use faultline_user::{
     write_all, write_raw,
 };
 
-use crate::{Case, code_of, heap::with_heap};
+use crate::{Case, code_of, heap::with_heap, pressure::push_out};
 
 pub(crate) const CASES: &[Case] = &[
     ("a child sees the parent's memory and keeps its own changes", child_keeps_changes),
@@ -23,10 +23,12 @@ pub(crate) const CASES: &[Case] = &[
 fn child_keeps_changes() -> bool {
     with_heap(2 * PAGE, |heap| {
         store(heap, 1);
+        push_out();
         let child = code_of(|| {
             let saw = load(heap);
             store(heap, 2);
             store(page(heap, 1), 3);
+            push_out();
             u64::from(saw + load(heap) + load(page(heap, 1)))
         });
         child == Some(6) && load(heap) == 1 && load(page(heap, 1)) == 0
@@ -36,6 +38,7 @@ fn child_keeps_changes() -> bool {
 fn parent_keeps_changes() -> bool {
     with_heap(PAGE, |heap| {
         store(heap, 1);
+        push_out();
         let Some((reading, writing)) = pipe() else { return false };
         let Some(child) = fork() else { return false };
         if child == 0 {
@@ -55,6 +58,7 @@ fn parent_keeps_changes() -> bool {
 fn three_writers() -> bool {
     with_heap(3 * PAGE, |heap| {
         (0..3).for_each(|n| store(page(heap, n), 1));
+        push_out();
         let child = |value| {
             code_of(|| {
                 (0..3).for_each(|n| store(page(heap, n), value));
@@ -71,6 +75,7 @@ fn grandchildren() -> bool {
     with_heap(PAGE, |heap| {
         store(heap, 1);
         let child = code_of(|| {
+            push_out();
             let grandchild = code_of(|| {
                 let saw = load(heap);
                 store(heap, 3);
@@ -158,6 +163,7 @@ fn kernel_respects_text() -> bool {
 fn child_sbrk() -> bool {
     with_heap(PAGE, |heap| {
         store(heap, 5);
+        push_out();
         let child =
             code_of(|| u64::from(sbrk(-PAGE).is_none() || sbrk(3 * PAGE).is_none() || load(heap) != 0));
         child == Some(0) && load(heap) == 5

@@ -2,7 +2,7 @@
 
 use faultline_user::{PAGE, address, getpid, load, sbrk, store, system_call, uptime, write_raw, yield_now};
 
-use crate::Case;
+use crate::{Case, pressure::push_out};
 
 pub(crate) const CASES: &[Case] = &[
     ("sbrk grows and shrinks", grows_and_shrinks),
@@ -29,6 +29,7 @@ pub(crate) fn with_heap(bytes: isize, case: impl FnOnce(*mut u8) -> bool) -> boo
 fn grows_and_shrinks() -> bool {
     with_heap(5 * PAGE, |heap| {
         (0..5).for_each(|page| store(heap.wrapping_offset(page * PAGE), 1));
+        push_out();
         sbrk(-2 * PAGE) == Some(heap.wrapping_offset(5 * PAGE))
             && load(heap.wrapping_offset(2 * PAGE)) == 1
             && sbrk(2 * PAGE) == Some(heap.wrapping_offset(3 * PAGE))
@@ -38,6 +39,7 @@ fn grows_and_shrinks() -> bool {
 fn part_of_a_page() -> bool {
     with_heap(10, |heap| {
         store(heap.wrapping_offset(9), 3);
+        push_out();
         with_heap(PAGE, |more| {
             store(more.wrapping_offset(PAGE - 1), 4);
             load(heap.wrapping_offset(9)) == 3
@@ -48,6 +50,7 @@ fn part_of_a_page() -> bool {
 fn came_back_zero() -> bool {
     with_heap(PAGE, |heap| {
         store(heap, 7);
+        push_out();
         sbrk(-PAGE).is_some() && sbrk(PAGE) == Some(heap) && load(heap) == 0
     })
 }

@@ -10,7 +10,7 @@ use faultline_user::{
     write_all, write_raw,
 };
 
-use crate::{Case, code_of};
+use crate::{Case, code_of, pressure::push_out};
 
 pub(crate) const CASES: &[Case] = &[
     ("fresh private memory is zero and one's own", anonymous_private),
@@ -23,6 +23,7 @@ pub(crate) const CASES: &[Case] = &[
     ("the tail of the last page is zero and stays out of the file", tail),
     ("beyond the end of the file a mapping faults", beyond_end),
     ("a mapping survives close and unlink", survives_close),
+    ("who has a file mapped that is made empty faults beyond its end", made_empty),
     ("munmap takes the beginning, the middle, the end", unmap_parts),
     ("rights of a mapping hold", rights),
     ("mappings that cannot be are refused", refused),
@@ -87,6 +88,7 @@ fn anonymous_private() -> bool {
     let Some(map) = fresh(3, PRIVATE) else { return false };
     let zero = (0..3).all(|n| load(page(map, n)) == 0);
     store(page(map, 1), 5);
+    push_out();
     let child = code_of(|| {
         let saw = load(page(map, 1));
         store(page(map, 1), 6);
@@ -98,10 +100,12 @@ fn anonymous_private() -> bool {
 fn anonymous_shared() -> bool {
     let Some(map) = fresh(2, SHARED) else { return false };
     store(map, 1);
+    push_out();
     let child = code_of(|| {
         let saw = load(map);
         store(map, 2);
         store(page(map, 1), 3);
+        push_out();
         u64::from(saw)
     });
     child == Some(1) && load(map) == 2 && load(page(map, 1)) == 3 && munmap(map, 2 * SIZE).is_some()
@@ -110,6 +114,7 @@ fn anonymous_shared() -> bool {
 fn shared_outlives() -> bool {
     let Some(map) = fresh(1, SHARED) else { return false };
     let writer = store_code(map);
+    push_out();
     let unmapper = code_of(|| u64::from(munmap(map, SIZE).is_none()));
     writer == Some(0) && unmapper == Some(0) && load(map) == 1 && munmap(map, SIZE).is_some()
 }
@@ -128,6 +133,7 @@ fn file_shared() -> bool {
     with_file(2 * SIZE, |file| {
         let Some(map) = mmap(0, 2 * SIZE, RW, SHARED, Some((file, 0))) else { return false };
         store(map.wrapping_add(5), 77);
+        push_out();
         let read_sees = in_file(file, 5) == Some(77);
         lseek(file, 4097, 0);
         write_all(file, b"W");
@@ -189,9 +195,25 @@ fn survives_close() -> bool {
     unlinked && load(map) == b'm' && munmap(map, SIZE).is_some() && open(NAME, READ).is_none()
 }
 
+fn made_empty() -> bool {
+    with_file(2 * SIZE, |file| {
+        let Some(map) = mmap(0, 2 * SIZE, RW, SHARED, Some((file, 0))) else { return false };
+        store(map, 1);
+        let before = load(page(map, 1)) == byte(SIZE);
+        let Some(again) = open(NAME, WRITE | TRUNCATE) else { return false };
+        let codes = (load_code(map), store_code(page(map, 1)));
+        write_all(again, b"new");
+        close(again);
+        // The file has a page again, and it holds what was written and zeros.
+        let after = load(map) == b'n' && load(map.wrapping_add(3)) == 0;
+        before && codes == (LOAD, STORE) && after && munmap(map, 2 * SIZE).is_some()
+    })
+}
+
 fn unmap_parts() -> bool {
     let Some(map) = fresh(7, PRIVATE) else { return false };
     (0..7).for_each(|n| store(page(map, n), n.to_le_bytes()[0] + 1));
+    push_out();
     let unmapped =
         [(0, 1), (3, 1), (6, 1)].into_iter().all(|(at, count)| munmap(page(map, at), count * SIZE).is_some());
     let kept = [1, 2, 4, 5].into_iter().all(|n| load(page(map, n)) == n.to_le_bytes()[0] + 1);

@@ -10,9 +10,12 @@ use faultline_user::{
     close, fstat, load, memory_info, mmap, munmap, open, page, pipe, read_raw, sbrk, store, write_raw,
 };
 
+use faultline_user::testing::pages_in_swap;
+
 use crate::{Case, code_of, heap::with_heap};
 
 pub(crate) const CASES: &[Case] = &[
+    ("pages go to swap when others need the frames", go_to_swap),
     ("pages keep their bytes when memory is scarce", keep_bytes),
     ("parent and child keep theirs", keep_bytes_after_fork),
     ("shared memory keeps its bytes", keep_shared),
@@ -26,6 +29,35 @@ pub(crate) const CASES: &[Case] = &[
 const OUT_OF_CODE: u64 = 128 + 12;
 const OUT_OF_LOADS: u64 = 128 + 13;
 const OUT_OF_STORES: u64 = 128 + 15;
+
+/// Frames below which memory counts as scarce.
+const SCARCE: u64 = 1000;
+/// Pages that must be pushed out until hardly any of another process's is left.
+const PUSHED: u64 = 48;
+
+/// Where frames are scarce, pushes the pages of this process into swap: a child takes their place and
+/// ends. So the cases run with resident pages where memory is ample, and with swapped ones where it is not.
+pub(crate) fn push_out() {
+    let info = memory_info();
+    if info[FREE_FRAMES] > SCARCE {
+        return;
+    }
+    let pages = info[FREE_FRAMES] + PUSHED.min(info[FREE_SLOTS].saturating_sub(8));
+    code_of(|| {
+        (0..pages).map_while(|_| sbrk(PAGE)).for_each(|page| store(page, 1));
+        0
+    });
+}
+
+fn go_to_swap() -> bool {
+    let info = memory_info();
+    let scarce = info[FREE_FRAMES] <= SCARCE && info[FREE_SLOTS] > PUSHED;
+    with_heap(4 * PAGE, |heap| {
+        fill(heap, 4);
+        push_out();
+        (!scarce || pages_in_swap() > 0) && is_filled(heap, 4)
+    })
+}
 
 /// As many pages as do not fit into memory, but into memory and swap; a hundred where there is plenty.
 fn many() -> isize {

@@ -2,9 +2,12 @@
 
 use faultline_user::{
     PAGE,
-    abi::open::{CREATE, TRUNCATE, WRITE},
-    address, close, dup, exec, exit, fork, free_frames, getpid, kill, load, open, pipe, read, sbrk, sleep,
-    store, unlink, uptime, wait, write_all, yield_now,
+    abi::{
+        mmap::SHARED,
+        open::{CREATE, READ, TRUNCATE, WRITE},
+    },
+    address, close, dup, exec, exit, fork, free_frames, getpid, kill, load, mmap, open, pipe, read, sbrk,
+    sleep, store, unlink, uptime, wait, write_all, yield_now,
 };
 
 use crate::{Case, code_of};
@@ -23,6 +26,7 @@ pub(crate) const CASES: &[Case] = &[
     ("exec of what is no program fails and changes nothing", exec_no_program),
     ("bad accesses end the program with their cause", bad_accesses),
     ("too many processes are refused and all come back", too_many),
+    ("the kernel's own memory cannot be used up", kernel_memory),
 ];
 
 fn wait_tells() -> bool {
@@ -191,4 +195,33 @@ fn too_many() -> bool {
     }
     let all_ended = (0..made).all(|_| wait().is_some_and(|(_, code)| code == 0)) && wait().is_none();
     all_ended && (refused || free_frames() < 1000)
+}
+
+/// Many processes hold as much as the kernel lets them: directories that it has listed, pipes, shared memory.
+fn kernel_memory() -> bool {
+    /// Frames that are left alone.
+    const SPARE: u64 = 200;
+    let Some((reading, writing)) = pipe() else { return false };
+    let mut made = 0;
+    while made < 50 && free_frames() > SPARE {
+        match fork() {
+            Some(0) => {
+                close(writing);
+                hold_all();
+                read(reading, &mut [0]);
+                exit(0);
+            }
+            Some(_) => made += 1,
+            None => break,
+        }
+    }
+    (0..200).for_each(|_| yield_now());
+    close(reading);
+    close(writing);
+    (0..made).all(|_| wait().is_some()) && wait().is_none() && (made > 0 || free_frames() <= SPARE)
+}
+
+fn hold_all() {
+    while open(".", READ).is_some() {}
+    while mmap(0, PAGE.unsigned_abs(), 3, SHARED, None).is_some() {}
 }
