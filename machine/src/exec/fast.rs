@@ -2,8 +2,8 @@
 //! at hand.
 //!
 //! It knows no traps, no devices and no observer. Whatever it cannot do at once (a page that is not
-//! in the TLB, a CSR, a system instruction) it leaves untouched and hands back; the slow path then
-//! does that one instruction completely.
+//! in the TLB, a CSR that something depends on, a system instruction) it leaves untouched and hands
+//! back; the slow path then does that one instruction completely.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
