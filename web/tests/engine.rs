@@ -118,6 +118,13 @@ fn eager_allocation_has_no_page_fault_and_stops_where_sbrk_returns() {
 }
 
 #[test]
+fn an_empty_option_is_left_to_the_kernel() {
+    let Some(desk) = Desk::open("lazy-sbrk.json", &[("sbrk", ""), ("frames", "")]) else { return };
+    let loaded = desk.model.loaded.as_deref().expect("it is loaded");
+    assert_eq!(loaded.scenario.command_line(), "init=lazy");
+}
+
+#[test]
 fn an_option_beyond_the_limits_is_refused_by_name() {
     let Some(fetched) = guest::fetched("lazy-sbrk.json") else { return };
     let options = [("sbrk".to_owned(), "two words".to_owned())].into();

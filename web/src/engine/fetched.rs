@@ -45,14 +45,20 @@ impl Fetched {
         Self { scenario, kernel, disk, images }
     }
 
-    /// The scenario with the page's options in force, and what boots it.
+    /// The scenario with the page's options in force, and what boots it. An empty option is none: the kernel
+    /// takes its default.
     ///
     /// # Errors
     /// Where an option breaks the scenario's limits.
     pub fn boot(self, load: &Load) -> Result<(Scenario, Boot), String> {
         let mut scenario = self.scenario;
-        let options = load.options.iter().map(|(key, value)| (key.clone(), value.clone()));
-        scenario.kernel.extend(options);
+        for (key, value) in &load.options {
+            if value.is_empty() {
+                scenario.kernel.remove(key);
+            } else {
+                scenario.kernel.insert(key.clone(), value.clone());
+            }
+        }
         scenario.check().map_err(|refused| refused.to_string())?;
         let boot = Boot { scenario: scenario.clone(), kernel: self.kernel, disk: self.disk };
         Ok((scenario, boot))

@@ -5,6 +5,7 @@ use yew::prelude::*;
 use super::desk::{Desk, PaneProps};
 use super::run_until::RunUntil;
 use super::step_button::StepButton;
+use super::storage;
 use crate::protocol::{Command, Pace, Target, Until};
 
 /// The speeds that can be chosen, with their names.
@@ -16,10 +17,23 @@ const PACES: [(&str, Pace); 5] = [
     ("full speed", Pace::Full),
 ];
 
+const KEY: &str = "faultline-pace";
+
+/// The place of the remembered speed among [`PACES`].
+fn remembered() -> usize {
+    let chosen = storage::get(KEY).and_then(|name| PACES.iter().position(|(known, _)| *known == name));
+    chosen.unwrap_or(1)
+}
+
+/// The speed that was chosen last.
+pub(super) fn pace() -> Pace {
+    PACES[remembered()].1
+}
+
 /// The buttons in a row.
 #[component]
 pub(super) fn Transport(PaneProps { desk }: &PaneProps) -> Html {
-    let pace = use_state_eq(|| 1_usize);
+    let pace = use_state_eq(remembered);
     let model = &desk.model;
     let place = model.place();
     let idle = !model.is_ready();
@@ -54,7 +68,9 @@ fn speed(pace: &UseStateHandle<usize>) -> Html {
         let pace = pace.clone();
         Callback::from(move |event: Event| {
             let chosen = event.target_unchecked_into::<web_sys::HtmlSelectElement>().selected_index();
-            pace.set(usize::try_from(chosen).unwrap_or(0).min(PACES.len() - 1));
+            let chosen = usize::try_from(chosen).unwrap_or(0).min(PACES.len() - 1);
+            storage::set(KEY, PACES[chosen].0);
+            pace.set(chosen);
         })
     };
     let option = |(i, (name, _)): (usize, &(&'static str, Pace))| {

@@ -8,10 +8,11 @@ use super::desk::Desk;
 use super::keys::{Way, Wish};
 use super::link::WorkerLink;
 use super::shell::Shell;
+use super::transport::pace;
 use crate::arrangement::Change;
 use crate::linked::linked;
 use crate::model::{Action, Model};
-use crate::protocol::{Command, Load, Pace, Target};
+use crate::protocol::{Command, Load, Target};
 
 /// The desk on which this model lies.
 pub(super) fn desk(model: Rc<Model>, link: &Rc<WorkerLink>, report: &Callback<Action>) -> Desk {
@@ -39,7 +40,7 @@ pub(super) fn wishes(desk: &Desk, shell: &Shell) -> Callback<Wish> {
                 None
             }
             Wish::RunOrPause if model.is_running() => Some(Command::Pause),
-            Wish::RunOrPause => Some(Command::Run(Pace::EventsPerSecond(4))),
+            Wish::RunOrPause => Some(Command::Run(pace())),
             Wish::Answer => model.card.as_ref().and_then(|card| card.end).map(to_event),
             Wish::Note(way) => note(model, way).map(to_event),
             other => other.command(),
