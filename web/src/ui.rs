@@ -16,6 +16,7 @@ mod flags;
 mod frame_canvas;
 mod frame_details;
 mod frame_painter;
+mod frame_palette;
 mod frames;
 mod header;
 mod help;

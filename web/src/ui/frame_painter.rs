@@ -1,8 +1,9 @@
 //! Paints cells on a canvas.
 
 use wasm_bindgen::JsCast;
-use web_sys::{CanvasRenderingContext2d, Element, HtmlCanvasElement};
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 
+use super::frame_palette::Palette;
 use super::frames::KINDS;
 use crate::layout::{Grid, Look, Mark};
 
@@ -23,39 +24,6 @@ struct Frame {
     grid: Grid,
     scale: f64,
     palette: Palette,
-}
-
-/// Colours, as the style sheet has them for the theme in force.
-#[derive(Clone, PartialEq)]
-struct Palette {
-    /// For each of [`KINDS`]: ground and letter.
-    kinds: Vec<(String, String)>,
-    free: String,
-    selected: String,
-    fresh: String,
-    ground: String,
-    ink: String,
-}
-
-impl Palette {
-    fn read(canvas: &HtmlCanvasElement) -> Option<Self> {
-        let window = web_sys::window()?;
-        let samples = canvas.parent_element()?.query_selector(".palette").ok()??.children();
-        let style = |element: &Element, property: &str| {
-            let computed = window.get_computed_style(element).ok()??;
-            computed.get_property_value(property).ok()
-        };
-        let sample = |n: usize, property: &str| style(&samples.item(u32::try_from(n).ok()?)?, property);
-        let kinds = (0..KINDS.len()).map(|n| Some((sample(n, "background-color")?, sample(n, "color")?)));
-        Some(Self {
-            kinds: kinds.collect::<Option<_>>()?,
-            free: sample(KINDS.len(), "border-top-color")?,
-            selected: sample(KINDS.len() + 1, "border-top-color")?,
-            fresh: sample(KINDS.len() + 2, "border-top-color")?,
-            ground: style(canvas, "background-color")?,
-            ink: style(canvas, "color")?,
-        })
-    }
 }
 
 impl Painter {
