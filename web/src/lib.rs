@@ -7,10 +7,14 @@
 
 pub mod arrangement;
 pub mod catalogue;
+pub mod comparison;
 pub mod engine;
+pub mod export;
 pub mod layout;
 pub mod linked;
 pub mod model;
+pub mod modes;
+pub mod predict;
 pub mod protocol;
 pub mod replacement;
 pub mod search;

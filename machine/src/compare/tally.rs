@@ -44,21 +44,28 @@ impl Quantity {
         Self::Instructions,
     ];
 
-    /// In words, for more than one.
+    /// In words: of one, and of another number.
+    const fn forms(self) -> [&'static str; 2] {
+        match self {
+            Self::Faults => ["page fault", "page faults"],
+            Self::Found => {
+                ["page found missing by the kernel itself", "pages found missing by the kernel itself"]
+            }
+            Self::Frames => ["frame given to programs", "frames given to programs"],
+            Self::Peak => ["frame of programs in use at once", "frames of programs in use at once"],
+            Self::Copies => ["page copied", "pages copied"],
+            Self::Zeroed => ["page filled with zeros", "pages filled with zeros"],
+            Self::Evictions => ["page evicted", "pages evicted"],
+            Self::SectorsRead => ["disk sector read", "disk sectors read"],
+            Self::SectorsWritten => ["disk sector written", "disk sectors written"],
+            Self::Instructions => ["instruction", "instructions"],
+        }
+    }
+
+    /// In words, as the heading of a count.
     #[must_use]
     pub const fn words(self) -> &'static str {
-        match self {
-            Self::Faults => "page faults",
-            Self::Found => "pages found missing by the kernel itself",
-            Self::Frames => "frames given to programs",
-            Self::Peak => "frames of programs in use at once",
-            Self::Copies => "pages copied",
-            Self::Zeroed => "pages filled with zeros",
-            Self::Evictions => "pages evicted",
-            Self::SectorsRead => "disk sectors read",
-            Self::SectorsWritten => "disk sectors written",
-            Self::Instructions => "instructions",
-        }
+        self.forms()[1]
     }
 }
 
@@ -139,9 +146,9 @@ impl Difference {
     /// In one sentence, as seen from the left run called `left`.
     #[must_use]
     pub fn sentence(&self, left: &str, right: &str) -> String {
-        let words = self.quantity.words();
         let (more, less) = (self.left.max(self.right), self.left.min(self.right));
         let (many, few) = if self.left >= self.right { (left, right) } else { (right, left) };
+        let words = self.quantity.forms()[usize::from(more - less != 1)];
         format!("{many} has {} {words} more than {few} ({more} and {less}).", more - less)
     }
 }
@@ -192,5 +199,7 @@ mod tests {
         let found = differences(&left, &right);
         assert_eq!(found, [Difference { quantity: Quantity::Faults, left: 7, right: 9 }]);
         assert_eq!(found[0].sentence("lazy", "eager"), "eager has 2 page faults more than lazy (9 and 7).");
+        let one = Difference { quantity: Quantity::Frames, left: 1, right: 0 };
+        assert_eq!(one.sentence("a", "b"), "a has 1 frame given to programs more than b (1 and 0).");
     }
 }
