@@ -6,6 +6,7 @@ use yew::prelude::*;
 
 use super::about::About;
 use super::autosave::Autosave;
+use super::compare::Compare;
 use super::console::Console;
 use super::desk::Desk;
 use super::events::Events;
@@ -18,9 +19,13 @@ use super::help::{self, Help};
 use super::keys::use_keys;
 use super::link::WorkerLink;
 use super::menus::use_closing_menus;
+use super::mode_menu::EmbedBar;
+use super::modes::{ModeSwitch, use_new_modes};
 use super::notice::Notices;
 use super::plots::Plots;
 use super::policies::PoliciesPane;
+use super::predict::{Questions, Quiz, use_quiz};
+use super::presenter::Presenter;
 use super::processes::Processes;
 use super::selected::Selected;
 use super::share::use_address;
@@ -56,21 +61,24 @@ pub fn App() -> Html {
         let dispatcher = store.dispatcher();
         use_callback((), move |action: Action, ()| dispatcher.dispatch(action))
     };
-    let desk = desk(store.0.clone(), &link, &report);
+    let direct = desk(store.0.clone(), &link, &report);
+    let (quiz, desk) = use_quiz(&direct);
     let shell = use_new_shell();
     use_address(&desk, &shell);
     use_flow_control(&desk);
     use_dropped_files(&desk);
     use_closing_menus();
     let characters = use_state_eq(help::remembered);
+    let modes = use_new_modes(*characters);
     use_keys(wishes(&desk, &shell), *characters);
     let choose = {
         let characters = characters.clone();
         Callback::from(move |chosen| characters.set(chosen))
     };
     html! {
-        <ContextProvider<Shell> context={shell.clone()}>
-            <a class="skip" href="#fault-card">{ "Skip to the page fault" }</a>
+        <ContextProvider<Shell> context={shell.clone()}><ContextProvider<ModeSwitch> context={modes.clone()}><ContextProvider<Quiz> context={quiz.clone()}>
+            { skip(&modes) }
+            <EmbedBar desk={desk.clone()} />
             <div class="top">
                 <Header desk={desk.clone()} />
                 <div class="bar controls">
@@ -79,15 +87,24 @@ pub fn App() -> Html {
                 </div>
             </div>
             <p class="visually-hidden" aria-live="polite" id="live">{ desk.model.sentence() }</p>
-            <div class="notices"><Autosave desk={desk.clone()} /><Notices desk={desk.clone()} restart={restart(&desk)} dismiss={report.reform(|()| Action::Dismiss)} /></div>
-            { panes(&desk, &shell) }
+            <div class="notices"><Autosave desk={desk.clone()} /><Notices desk={desk.clone()} restart={restart(&desk)} dismiss={report.reform(|()| Action::Dismiss)} /><Questions {quiz} desk={direct} /></div>
+            if modes.modes.compare { <Compare desk={desk.clone()} /> } else { { panes(&desk, &shell) } }
             <Selected desk={desk.clone()} />
             <footer>
                 <Help characters={*characters} {choose} />
                 <p>{ "Every number on this page comes from a RISC-V machine that executed a real kernel, here in your browser." }</p>
             </footer>
-        </ContextProvider<Shell>>
+            <Presenter {desk} />
+        </ContextProvider<Quiz>></ContextProvider<ModeSwitch>></ContextProvider<Shell>>
     }
+}
+
+fn skip(modes: &ModeSwitch) -> Html {
+    let (target, words) = match modes.modes.compare {
+        true => ("#compare", "Skip to the comparison"),
+        false => ("#fault-card", "Skip to the page fault"),
+    };
+    html! { <a class="skip" href={target}>{ words }</a> }
 }
 
 fn panes(desk: &Desk, shell: &Shell) -> Html {

@@ -7,6 +7,7 @@ use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
 use super::files::Files;
+use super::mode_menu::ModeMenu;
 use super::options::Options;
 use super::pane_menu::PaneMenu;
 use super::share::{Share, name_in_address};
@@ -35,6 +36,7 @@ pub(super) fn Header(PaneProps { desk }: &PaneProps) -> Html {
                 </div>
             </details>
             <PaneMenu />
+            <ModeMenu desk={desk.clone()} />
             <ThemeSwitch />
         </div>
     }

@@ -8,7 +8,7 @@ use super::storage;
 const KEY: &str = "faultline-character-keys";
 
 /// The keys in the order of their reach.
-const KEYS: [(&str, &str); 11] = [
+const KEYS: [(&str, &str); 13] = [
     ("→ ←", "next, previous page fault"),
     ("⇧→ ⇧←", "next, previous event"),
     (". ,", "next, previous instruction"),
@@ -19,6 +19,8 @@ const KEYS: [(&str, &str); 11] = [
     ("Home", "to the start"),
     ("End", "to the end"),
     ("Esc", "give a maximised pane back its place"),
+    ("P", "presenter; there, Page Down and Page Up (a clicker) step"),
+    ("1 to 4", "answers a question of Predict"),
     ("Tab", "through everything that can be pressed"),
 ];
 

@@ -80,7 +80,7 @@ pub(super) enum Characters {
 
 impl Characters {
     /// Whether the key is a shortcut.
-    fn admit(self, key: &str) -> bool {
+    pub(super) fn admit(self, key: &str) -> bool {
         self == Self::On || key.chars().count() > 1
     }
 }

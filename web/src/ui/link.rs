@@ -51,6 +51,11 @@ impl WorkerLink {
         }
     }
 
+    /// Ends the worker.
+    pub(super) fn stop(&self) {
+        self.running.replace(None);
+    }
+
     /// Gives the worker a command.
     pub(super) fn send(&self, command: Command) {
         if let Some(running) = self.running.borrow_mut().as_mut() {

@@ -50,7 +50,8 @@ pub(super) fn cell(desk: &Desk, spot: &Spot, cell: &Cell) -> Html {
     }
 }
 
-const fn state_class(state: CellState) -> &'static str {
+/// The class of a page's state in the style sheet.
+pub(super) const fn state_class(state: CellState) -> &'static str {
     match state {
         CellState::Lazy => "lazy",
         CellState::OnDisk => "on-disk",
@@ -76,8 +77,9 @@ fn letter(cell: &Cell, holds_sp: bool) -> AttrValue {
     }
 }
 
-fn label(cell: &Cell, holds_sp: bool, faults: bool) -> String {
-    let state = match cell.state {
+/// A page's state in words.
+pub(super) fn state_words(state: CellState) -> String {
+    match state {
         CellState::Lazy => "promised, no frame yet".into(),
         CellState::OnDisk => "on disk, not read yet".into(),
         CellState::Swapped(slot) => format!("in swap slot {slot}"),
@@ -85,8 +87,12 @@ fn label(cell: &Cell, holds_sp: bool, faults: bool) -> String {
         CellState::Shared(refs) => format!("mapped, the frame is shared by {refs}"),
         CellState::Cow(refs) => format!("shared by {refs}, copied on the first write"),
         CellState::KernelOnly => "mapped for the kernel only".into(),
-        CellState::Guard => "guard page".to_owned(),
-    };
+        CellState::Guard => "guard page".into(),
+    }
+}
+
+fn label(cell: &Cell, holds_sp: bool, faults: bool) -> String {
+    let state = state_words(cell.state);
     let mut label = format!("page {}: {state}", cell.va);
     if let Some(pte) = cell.pte {
         label += &format!(", frame {}, {}", pte.ppn().base(), FlagLetters(pte));

@@ -6,10 +6,12 @@ use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
+use super::modes::fragment;
 use super::shell::{Shell, use_shell};
 use crate::arrangement::{Arrangement, Change};
 use crate::catalogue;
 use crate::model::Action;
+use crate::modes::without_modes;
 use crate::protocol::{Command, Load};
 use crate::tour::anchor;
 
@@ -97,7 +99,7 @@ pub(super) enum Asked {
 
 /// Reads the fragment of the address.
 pub(super) fn asked() -> Asked {
-    let fragment = web_sys::window().and_then(|window| window.location().hash().ok()).unwrap_or_default();
+    let fragment = format!("#{}", without_modes(&fragment()));
     if let Some(file) = fragment.strip_prefix(BUILT_IN) {
         let known = catalogue::built_in().scenarios().any(|entry| entry.file == file);
         return match known {

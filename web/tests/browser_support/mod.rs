@@ -1,7 +1,7 @@
 //! A browser with the page in it, driven through WebDriver.
 
 mod driver;
-mod host;
+pub(crate) mod host;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -10,7 +10,6 @@ use fantoccini::Locator;
 use serde_json::{Value, json};
 
 pub(crate) use driver::Browser;
-pub(crate) use host::Host;
 
 /// How long the page may take to get somewhere.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,6 +22,8 @@ pub(crate) struct Bench {
     pub(crate) faultline: std::path::PathBuf,
     /// The folder of the page.
     pub(crate) dist: std::path::PathBuf,
+    /// axe-core's script, where it is installed.
+    pub(crate) axe: Option<std::path::PathBuf>,
 }
 
 impl Bench {
@@ -37,7 +38,13 @@ impl Bench {
             return None;
         };
         let dist = get("FAULTLINE_DIST").unwrap_or_default().into();
-        Some(Self { url: url.into_string().expect("an address is text"), faultline: faultline.into(), dist })
+        let axe = get("FAULTLINE_AXE").map(Into::into);
+        Some(Self {
+            url: url.into_string().expect("an address is text"),
+            faultline: faultline.into(),
+            dist,
+            axe,
+        })
     }
 }
 
