@@ -98,6 +98,34 @@ fn a_modelled_tlb_is_counted_and_its_shape_checked() {
 }
 
 #[test]
+fn address_spaces_are_listed_for_a_kernel_that_says_nothing() {
+    // satp = Sv39 with the page behind this one as root; then off.
+    let code = [
+        0x0000_1297, // auipc t0, 1
+        0x00c2_d293, // srli  t0, t0, 12
+        0x0080_0313, // li    t1, 8
+        0x03c3_1313, // slli  t1, t1, 60
+        0x0062_e2b3, // or    t0, t0, t1
+        0x1802_9073, // csrw  satp, t0
+        0x0010_02b7, // lui   t0, 0x100
+        0x0000_5337, // lui   t1, 5
+        0x5553_0313, // addi  t1, t1, 0x555
+        0x0062_a023, // sw    t1, 0(t0)
+    ];
+    let folder = Folder::new("spaces");
+    let kernel = folder.file("kernel.elf", elf(&code));
+    let output = faultline(&["boot", &kernel, "--spaces"]);
+    let table = text(&output.stderr);
+    assert!(table.contains("1 address spaces") && table.contains("root 0x80001000"), "{table}");
+    let output = faultline(&["boot", &kernel, "--spaces=-"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let space = &report["spaces"][0];
+    assert_eq!((&space["name"], &space["named_after"]), (&"root 0x80001000".into(), &"frame".into()));
+    assert_eq!((&space["scheme"], &space["loads"]), (&"sv39".into(), &1.into()));
+    assert_eq!(space["contents"]["tables"], 1);
+}
+
+#[test]
 fn a_raw_image_boots_if_it_is_named_or_looks_like_one() {
     let folder = Folder::new("raw");
     let image: Vec<u8> = printing("raw\n", 4).iter().flat_map(|word| word.to_le_bytes()).collect();
