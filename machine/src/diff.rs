@@ -77,14 +77,34 @@ const DIFFERENCES_MAX: usize = 100_000;
 /// Most cells of the table for the longest common subsequence; longer middles are compared line by line.
 const CELLS_MAX: usize = 16 << 20;
 
+/// A process or address space by its title, and what it did.
+type Sections = Vec<(String, Vec<Line>)>;
+
 /// Compares two runs by their semantic forms.
 #[must_use]
 pub fn compare(a: &Semantic, b: &Semantic) -> Comparison {
-    let (a, b) = (a.sections(), b.sections());
+    compare_sections(&a.sections(), &b.sections())
+}
+
+/// Compares a semantic form that was written down with a run. Of what stands in the text alone, `event` is the
+/// number of its line, from 0.
+#[must_use]
+pub fn compare_with_text(a: &str, b: &Semantic) -> Comparison {
+    let mut sections: Sections = Vec::new();
+    for (line, event) in a.lines().zip(0..) {
+        match (line.strip_prefix("  "), sections.last_mut()) {
+            (Some(text), Some((_, lines))) => lines.push(Line { event, text: text.to_owned() }),
+            _ => sections.push((line.to_owned(), Vec::new())),
+        }
+    }
+    compare_sections(&sections, &b.sections())
+}
+
+fn compare_sections(a: &Sections, b: &Sections) -> Comparison {
     let mut comparison = Comparison::default();
     for at in 0..a.len().max(b.len()) {
         let lines = |sections: &[(String, Vec<Line>)]| sections.get(at).map(|section| section.1.clone());
-        let (ours, theirs) = (lines(&a).unwrap_or_default(), lines(&b).unwrap_or_default());
+        let (ours, theirs) = (lines(a).unwrap_or_default(), lines(b).unwrap_or_default());
         let title = a.get(at).or(b.get(at)).map_or(String::new(), |section| section.0.clone());
         comparison.section(&title, &ours, &theirs);
     }
@@ -210,6 +230,20 @@ mod tests {
         ];
         assert_eq!(told("abc", "cab"), (2, moved));
         assert_eq!(told("", "x").1, ["process 1: B at event 0: x; A never does"]);
+    }
+
+    #[test]
+    fn a_form_that_was_written_down_is_compared_by_its_sections() {
+        let mut run = Semantic::default();
+        let change = |va| crate::event::What::Pte(crate::narrate::testing::pte(va, 0xd7));
+        let fault = |va| crate::narrate::testing::page_fault(15, va, 0);
+        let user = crate::hart::Privilege::User;
+        [fault(0x1000), change(0x1000)].iter().for_each(|what| run.add(what, user));
+        assert!(compare_with_text(&run.text(), &run).is_same());
+        let other =
+            compare_with_text("address space 1\n  store at page +0: trapped on not-valid\n  more\n", &run);
+        let sides: Vec<(Side, u64)> = other.differences.iter().map(|it| (it.side, it.event)).collect();
+        assert_eq!((other.common, sides), (1, vec![(Side::A, 2), (Side::B, 1)]));
     }
 
     #[test]

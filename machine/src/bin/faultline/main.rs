@@ -373,9 +373,16 @@ struct DigestArguments {
     /// Print the semantic form itself instead.
     #[arg(long, conflicts_with = "write")]
     semantic: bool,
-    /// Write the semantic digest into the scenario's file instead.
+    /// Say in words what has changed since the semantic form was written into this file: exit code 1 if anything
+    /// has.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["semantic", "write"])]
+    against: Option<PathBuf>,
+    /// Write the semantic digest and its checkpoints into the scenario's file instead.
     #[arg(long)]
     write: bool,
+    /// Write the exact digest, too, and the SHA-256 of the images for which it holds.
+    #[arg(long, requires = "write")]
+    pin: bool,
 }
 
 #[derive(Args, Debug)]

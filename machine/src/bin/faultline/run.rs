@@ -1,25 +1,30 @@
 //! `faultline run` and `faultline digest`: a scenario, headless.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use faultline_abi::scenario::{Digests, Image, Scenario};
 use faultline_machine::bus;
 use faultline_machine::detect::{Detectors, Watched};
-use faultline_machine::digest::sha256;
+use faultline_machine::diff::{Difference, Side, compare_with_text};
+use faultline_machine::digest::{Semantic, sha256};
 use faultline_machine::disk_files;
 use faultline_machine::drive::Driver;
 use faultline_machine::loader::{LoadedProgram, Symbols};
 use faultline_machine::machine::{Machine, RunEnd};
-use faultline_machine::recorded::Identities;
+use faultline_machine::recorded::{Ending, Identities, Recorded};
 use faultline_machine::recorder::Events;
 use faultline_machine::scenario::machine_config;
 
 use crate::failure::{Failure, cut_off, guest};
 use crate::files::{self, Images};
 use crate::output::{Digesting, Output, Totals};
+use crate::record;
 use crate::summary::{Summary, Wanted, run_counted};
 use crate::{DigestArguments, RunArguments, ScenarioArguments};
 
+/// Largest semantic form that is read.
+const TEXT_BYTES: u64 = 1 << 28;
 /// Steps between two looks at the screen.
 const SLICE: u64 = 10_000_000;
 
@@ -117,6 +122,9 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
 
 /// `faultline digest`.
 pub(crate) fn digest(arguments: &DigestArguments) -> Result<ExitCode, Failure> {
+    if arguments.write {
+        return write(arguments);
+    }
     let Prepared { scenario, mut driver, .. } = prepare(&arguments.scenario)?;
     let mut output = Output::silent();
     let limit = scenario.machine.max_instructions;
@@ -127,24 +135,55 @@ pub(crate) fn digest(arguments: &DigestArguments) -> Result<ExitCode, Failure> {
     let Some((exact, semantic)) = output.finish()?.digests else { return Ok(ExitCode::SUCCESS) };
     if arguments.semantic {
         print!("{}", semantic.text());
-    } else if arguments.write {
-        write(scenario, semantic.digest(), arguments)?;
+    } else if let Some(file) = &arguments.against {
+        return against(file, &semantic);
     } else {
         println!(r#"{{"semantic":"{}","exact":"{exact}"}}"#, semantic.digest());
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the scenario back with the digest that its run has now. An exact digest that stood there
-/// held for other images and goes.
-fn write(mut scenario: Scenario, semantic: String, arguments: &DigestArguments) -> Result<(), Failure> {
+/// Says in words what has changed since a semantic form was written down.
+fn against(file: &Path, semantic: &Semantic) -> Result<ExitCode, Failure> {
+    let text = String::from_utf8_lossy(&files::read(file, TEXT_BYTES)?).into_owned();
+    let comparison = compare_with_text(&text, semantic);
+    for Difference { section, side, event, text, elsewhere } in &comparison.differences {
+        let moved = if elsewhere.is_some() { ", elsewhere" } else { "" };
+        match side {
+            Side::A => println!("{section}: no longer{moved}: {text}"),
+            Side::B => println!("{section}: now{moved}, at event {event}: {text}"),
+        }
+    }
+    Ok(if comparison.is_same() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Writes the scenario back with the digests that its run has now. An exact digest that stood there held for
+/// other images and goes, unless these are to be pinned.
+fn write(arguments: &DigestArguments) -> Result<ExitCode, Failure> {
     let path = &arguments.scenario.scenario;
     if !arguments.scenario.settings.is_empty() || arguments.scenario.max_instructions.is_some() {
         return Err(Failure::new("--write takes the scenario as it is; drop --set and --max-instructions"));
     }
-    scenario.digest = Digests { semantic: Some(semantic), exact: None, ..scenario.digest };
+    let Recorded { mut scenario, images, ending, mut digest, .. } = record::run(&arguments.scenario)?;
+    if !matches!(ending, Ending::Exited(_)) {
+        return Ok(cut_off("the run has no end, so it has no digest"));
+    }
+    if arguments.pin {
+        scenario.images.kernel.sha256 = Some(images.kernel);
+        if let (Some(disk), Some(sha256)) = (&mut scenario.images.disk, images.disk) {
+            disk.sha256 = Some(sha256);
+        }
+    } else {
+        digest.exact = None;
+        digest
+            .checkpoints
+            .iter_mut()
+            .for_each(|checkpoints| (checkpoints.events, checkpoints.exact) = (0, Vec::new()));
+    }
+    scenario.digest = Digests { unknown: scenario.digest.unknown, ..digest };
     std::fs::write(path, faultline_machine::scenario::write(&scenario))
-        .map_err(|error| Failure::file(path, error))
+        .map_err(|error| Failure::file(path, error))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Says of each digest what it is and whether it is the one that the scenario promises.
