@@ -46,32 +46,41 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
 pub(crate) fn build_keeping(profile: Profile, earlier: Option<&Path>) -> Result<PathBuf> {
     guest::build()?;
     let binaries = ui::step("Building the page and its worker for the browser", || {
-        compile(&["app", "worker"], profile)
+        Ok([compile("worker", profile)?, compile("app", profile)?])
     })?;
     ui::step("Putting the page together", || assemble(&binaries, earlier))
 }
 
 /// A program of the page on its own, bound to JavaScript, in a folder with an empty page.
 pub(crate) fn build_alone(name: &str) -> Result<PathBuf> {
-    let binaries =
-        ui::step(&format!("Building {name} for the browser"), || compile(&[name], Profile::Published))?;
-    let binary = binaries.first().with_context(|| format!("faultline-web has no binary `{name}`"))?;
-    let folder = bound(binary)?;
+    let binary = ui::step(&format!("Building {name} for the browser"), || compile(name, Profile::Published))?;
+    let folder = bound(&binary)?;
     fs::write(folder.join("index.html"), "<!doctype html><title>Faultline</title>")?;
     Ok(folder)
 }
 
-fn compile(programs: &[&str], profile: Profile) -> Result<Vec<Binary>> {
+/// What of the machine the page itself uses runs rarely: reading files, telling events. There it is built
+/// for size, too; in the worker it is built for speed.
+const FOR_SIZE: [&str; 2] = [
+    r#"profile.web.package.faultline-machine.opt-level="z""#,
+    r#"profile.web.package.faultline-abi.opt-level="z""#,
+];
+
+fn compile(program: &str, profile: Profile) -> Result<Binary> {
     let compiler = toolchain::ensure(Target::Web)?;
     let mut cargo = compiler.cargo(Target::Web);
     cargo.args(["build", "--profile", profile.name(), "--target", Target::Web.triple()]);
-    cargo.args(["--package", "faultline-web"]);
-    for program in programs {
-        cargo.args(["--bin", program]);
+    cargo.args(["--package", "faultline-web", "--bin", program]);
+    if program == "app" && matches!(profile, Profile::Published) {
+        for setting in FOR_SIZE {
+            cargo.args(["--config", setting]);
+        }
     }
     cargo.arg("--target-dir").arg(workspace::web_build());
     cargo.args(["--message-format", "json-render-diagnostics"]).stdin(Stdio::null());
-    binaries(&process::stdout_of(&mut cargo)?)
+    let binaries = binaries(&process::stdout_of(&mut cargo)?)?;
+    let binary = binaries.into_iter().find(|binary| binary.name == program);
+    binary.with_context(|| format!("faultline-web has no binary `{program}`"))
 }
 
 /// Everything is written beside the old folder, which is then replaced: a page that is open meanwhile
