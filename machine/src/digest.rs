@@ -632,6 +632,34 @@ process 1
         assert_eq!(text(&run(0x1000, 0x8030_0000, 0)), expected);
     }
 
+    /// Page faults on text at these addresses, each answered from the file.
+    fn fetches(addresses: &[u64]) -> String {
+        let kernel = |event| (What::from(event), Privilege::Supervisor);
+        let (pid, area) = (1, Some(AreaKind::Text));
+        let mut events = vec![kernel(TraceEvent::Area {
+            op: AreaOp::Mapped,
+            pid,
+            start: 0x1000,
+            end: 0x8000,
+            kind: AreaKind::Text,
+            prot: 5,
+        })];
+        for &va in addresses {
+            let (frame, how) = (0x8030_0000 + va, Resolution::ReadFile);
+            let class = FaultClass::Demand;
+            events.push(kernel(TraceEvent::Fault { pid, va, access: Access::Fetch, class, area }));
+            events.push(kernel(TraceEvent::Resolved { pid, va, how, frame, pte: 0x1b }));
+        }
+        text(&events)
+    }
+
+    #[test]
+    fn in_how_many_pages_text_comes_is_left_out() {
+        let once = fetches(&[0x1000]);
+        assert!(once.contains("fetch of text: found by the kernel, demand\n  resolved: read-file"), "{once}");
+        assert_eq!(fetches(&[0x1000, 0x3000, 0x2000]), once);
+    }
+
     #[test]
     fn another_layout_and_another_speed_are_the_same_run() {
         assert_eq!(text(&run(0x1000, 0x8030_0000, 0)), text(&run(0x40_0000, 0x8055_5000, 7)));

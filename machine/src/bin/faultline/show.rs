@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use faultline_abi::sv39::FlagLetters;
+use faultline_machine::hart::Privilege;
 use faultline_machine::inspect::Mapping;
 use faultline_machine::narrate::card::{Card, When};
 use faultline_machine::narrate::state::{History, Life, Process, View};
@@ -11,6 +12,7 @@ use faultline_machine::recorded::{PageTables, Recorded};
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::source::Sources;
 use crate::{ShowArguments, record};
 
 /// Rows of a table that fit on a screen.
@@ -59,7 +61,8 @@ pub(crate) fn show(arguments: &ShowArguments) -> Result<ExitCode, Failure> {
         Some(n) if n < of => n + 1,
         Some(n) => return Err(Failure::new(format!("--at {n}: the run has {of} events, counted from 0"))),
     };
-    let moment = look(recorded, count, arguments.pid)?;
+    let sources = Sources::of(&arguments.recording, &recorded.images);
+    let moment = look(recorded, count, arguments.pid, sources.as_ref())?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&moment).map_err(Failure::new)?);
     } else {
@@ -68,7 +71,12 @@ pub(crate) fn show(arguments: &ShowArguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn look(mut recorded: Recorded, count: usize, pid: Option<u32>) -> Result<Moment, Failure> {
+fn look(
+    mut recorded: Recorded,
+    count: usize,
+    pid: Option<u32>,
+    sources: Option<&Sources>,
+) -> Result<Moment, Failure> {
     let mut history = History::default();
     let tables = PageTables::after(&recorded.events, &recorded.tables, count);
     history.learn(0, std::mem::take(&mut recorded.events));
@@ -90,7 +98,7 @@ fn look(mut recorded: Recorded, count: usize, pid: Option<u32>) -> Result<Moment
         areas: process.map(areas).unwrap_or_default(),
         page_table: process.map(|process| leaves(&tables.mappings(process.root.page()))).unwrap_or_default(),
         frames: frames(&view),
-        fault: fault(&history, count),
+        fault: fault(&history, count, sources),
         notes: notes.map(|note| note.text.clone()).collect(),
         console: recorded.console_before(step),
     })
@@ -146,8 +154,17 @@ fn frames(view: &View) -> Vec<Row> {
     view.frames.used().map(row).collect()
 }
 
+/// The line of source that the instruction of a page fault comes from.
+fn source_line(card: &Card, sources: &Sources) -> Option<String> {
+    let program = match card.mode {
+        Privilege::User => card.process.as_ref()?.name.as_str(),
+        _ => "kernel",
+    };
+    sources.line(program, card.trap.sepc.get())
+}
+
 /// The card of the last page fault: what the hardware left behind, the walk, and the kernel's answer.
-fn fault(history: &History, count: usize) -> Vec<String> {
+fn fault(history: &History, count: usize, sources: Option<&Sources>) -> Vec<String> {
     let ordinal = history.episodes.partition_point(|episode| episode.trap < count);
     let Some(card) = ordinal.checked_sub(1).and_then(|ordinal| Card::new(history, ordinal, count)) else {
         return Vec::new();
@@ -160,6 +177,7 @@ fn fault(history: &History, count: usize) -> Vec<String> {
             card.trap.scause, card.trap.stval, card.trap.sepc, card.trap.satp
         ),
     ];
+    lines.extend(sources.and_then(|sources| source_line(&card, sources)));
     let step = |step: &faultline_abi::sv39::WalkStep| {
         format!(
             "level {}: entry at {} is {:#x} {}",
