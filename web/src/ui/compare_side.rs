@@ -37,10 +37,10 @@ pub(super) fn SideOf(props: &Props) -> Html {
         Hand::Right => (1, 0),
     };
     let (model, other) = (&props.comparison.models[here], &props.comparison.models[there]);
-    let absent = match (props.comparison.stop().map(|stop| stop.side), props.hand) {
-        (Some(Side::Left), Hand::Right) | (Some(Side::Right), Hand::Left) => true,
-        _ => false,
-    };
+    let absent = matches!(
+        (props.comparison.stop().map(|stop| stop.side), props.hand),
+        (Some(Side::Left), Hand::Right) | (Some(Side::Right), Hand::Left)
+    );
     let id = if here == 0 { "compare-side-left" } else { "compare-side-right" };
     html! {
         <section {id} class={classes!("pane", "present", absent.then_some("absent"))} aria-label={props.name.clone()}>
