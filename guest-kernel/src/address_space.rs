@@ -77,7 +77,7 @@ impl AddressSpace {
     }
 
     /// From now on the pages of the areas as they are now are never evicted.
-    pub(crate) fn lock_all(&mut self) {
+    pub fn lock_all(&mut self) {
         self.locked = self.areas.iter().filter(|area| area.is_for_users()).map(Area::pages).collect();
     }
 

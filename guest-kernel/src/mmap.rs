@@ -8,7 +8,7 @@ use alloc::{rc::Rc, vec::Vec};
 use core::ops::Range;
 
 use faultline_abi::{
-    PAGE_SIZE, VirtAddr,
+    PAGE_SIZE, Ppn, VirtAddr,
     sv39::{Pte, PteFlags},
     trace::{AreaKind, AreaOp},
 };
@@ -21,6 +21,7 @@ use crate::{
     frame::PageName,
     memlayout::{USER_BOTTOM, USER_TOP},
     memory::{Memory, SpaceId},
+    reclaim::Mapping,
     shared_memory::SharedMemory,
 };
 
@@ -157,18 +158,35 @@ impl Memory {
         let (mut from, mut outcome, mut any) = (pages.start, Ok(()), false);
         while let Some((va, pte)) = self.space(id).table.next_entry(from..pages.end) {
             from = va.wrapping_add(PAGE_SIZE);
-            let Some(name) = area.file_page(va).filter(|_| is_dirty(pte.flags())) else { continue };
-            self.space_mut(id).table.set_flags(va, pte.flags().difference(PteFlags::D));
-            // Or the hart would not set the bit again.
-            arch::flush_page(va);
+            let Some(name) = area.file_page(va).filter(|_| pte.is_leaf()) else { continue };
+            // Whoever stored to the page: what is seen here shall be in the file.
+            let dirty = self.dirty_mappings(pte.ppn());
+            if dirty.is_empty() {
+                continue;
+            }
+            dirty.iter().for_each(|mapping| self.set_dirty(mapping, PteFlags::empty()));
             let written = self.write_page(file, name, pte.ppn());
             if written.is_err() {
-                self.space_mut(id).table.set_flags(va, pte.flags());
+                dirty.iter().for_each(|mapping| self.set_dirty(mapping, PteFlags::D));
             }
             outcome = outcome.and(written);
             any = true;
         }
         if any { outcome.and(file.flush()) } else { outcome }
+    }
+
+    fn dirty_mappings(&self, ppn: Ppn) -> Vec<Mapping> {
+        let mut mappings = self.mappings(ppn);
+        mappings.retain(|mapping| mapping.flags.contains(PteFlags::D));
+        mappings
+    }
+
+    /// Gives an entry that was dirty its flags again, with or without D.
+    fn set_dirty(&mut self, mapping: &Mapping, dirty: PteFlags) {
+        let flags = mapping.flags.difference(PteFlags::D) | dirty;
+        self.space_mut(mapping.space).table.set_flags(mapping.va, flags);
+        // Or the hart would not set the bit again.
+        arch::flush_page(mapping.va);
     }
 
     /// The file `id` has become empty: whoever has pages of it mapped loses them, and faults beyond its end.
@@ -229,7 +247,7 @@ impl Memory {
         file: &FileRef,
         offset: u64,
         length: usize,
-        mut each: impl FnMut(Option<(faultline_abi::Ppn, usize)>, u64, Range<usize>) -> Result<(), IoError>,
+        mut each: impl FnMut(Option<(Ppn, usize)>, u64, Range<usize>) -> Result<(), IoError>,
     ) -> Result<(), IoError> {
         let mut done = 0;
         while done < length {
@@ -243,10 +261,6 @@ impl Memory {
         }
         Ok(())
     }
-}
-
-fn is_dirty(flags: PteFlags) -> bool {
-    flags.contains(PteFlags::V | PteFlags::D)
 }
 
 impl AddressSpace {

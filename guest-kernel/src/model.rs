@@ -1,6 +1,9 @@
 //! Random operations on several processes, against a model of who sees which bytes. The invariants of
 //! [`crate::testing::check`] hold after every step.
 //!
+//! Processes come, fork, and end; heaps grow and shrink; files and fresh memory are mapped private and shared,
+//! unmapped in part, synced; the file is written, read and made empty while it is mapped.
+//!
 //! The model keeps, for each process, what its memory holds: a private byte is its own, a byte of a
 //! shared mapping is everybody's who has the mapping. It knows nothing of pages that are shared,
 //! copied, dropped or swapped, so it notices when one of these shows.
@@ -22,9 +25,10 @@ use crate::{
     arch::take_events,
     area::{Prot, Sharing},
     fault::Toucher,
-    file::FileRef,
+    file::{File, FileRef},
+    frame::Failing,
     memory::{ExecPolicy, ForkPolicy, Memory, MemoryOptions, SpaceId},
-    mmap::{Address, Request},
+    mmap::{Address, MmapError, Request},
     pid::Pid,
     plan::{Reason, ZeroPolicy},
     sbrk::SbrkPolicy,
@@ -54,7 +58,20 @@ enum Contents {
 struct Mapping {
     start: VirtAddr,
     pages: u64,
+    /// How many pages were unmapped before it: offsets count from the start of what was mapped once.
+    first: u64,
     contents: Contents,
+}
+
+impl Mapping {
+    /// What is left below and above `count` pages from page `from`.
+    fn without(self, from: u64, count: u64) -> impl Iterator<Item = Self> {
+        let after = from + count;
+        let lower = Self { pages: from, ..self.clone() };
+        let start = self.start.wrapping_add(after * PAGE_SIZE);
+        let upper = Self { start, pages: self.pages - after, first: self.first + after, ..self };
+        [lower, upper].into_iter().filter(|mapping| mapping.pages > 0)
+    }
 }
 
 struct Process {
@@ -74,6 +91,8 @@ struct Model {
     /// What the shared file should hold, as seen by whoever reads or maps it.
     file_bytes: Rc<RefCell<Bytes>>,
     last_pid: Pid,
+    /// Whether requests for frames fail although there are some.
+    frames_fail: bool,
 }
 
 impl Model {
@@ -90,6 +109,7 @@ impl Model {
             constant,
             file_bytes: Rc::default(),
             last_pid: Pid::KERNEL,
+            frames_fail: false,
         };
         model.start();
         model
@@ -112,13 +132,18 @@ impl Model {
         self.last_pid = self.last_pid.next();
         let parent = self.processes[which].id;
         let Ok(child) = self.memory.begin_fork(parent, self.last_pid) else { return };
-        self.memory.finish_fork(parent, child).expect("room was made for the fork");
+        if self.memory.finish_fork(parent, child).is_err() {
+            assert!(self.frames_fail, "room was made for the fork");
+            return self.memory.drop_space(child);
+        }
         let Process { heap_length, heap, mappings, .. } = &self.processes[which];
         let (heap_length, heap, mappings) = (*heap_length, heap.clone(), mappings.clone());
         self.processes.push(Process { id: child, heap_length, heap, mappings });
     }
 
+    /// Nobody hears what fails when a process ends, so it syncs what it shares before.
     fn exit(&mut self, which: usize) {
+        (0..self.processes[which].mappings.len()).for_each(|at| while !self.sync(which, at) {});
         let process = self.processes.swap_remove(which);
         self.memory.drop_space(process.id);
         if self.processes.is_empty() {
@@ -151,18 +176,90 @@ impl Model {
         if process.mappings.len() < 6
             && let Ok(start) = self.memory.mmap(process.id, &request)
         {
-            process.mappings.push(Mapping { start, pages, contents });
+            process.mappings.push(Mapping { start, pages, first: 0, contents });
         }
     }
 
-    fn munmap(&mut self, which: usize) {
+    /// One of the process's mappings.
+    fn some_mapping(&mut self, which: usize) -> Option<usize> {
         let count = self.processes[which].mappings.len();
-        if count > 0 {
-            let at = self.below(count);
-            let process = &mut self.processes[which];
-            let mapping = process.mappings.swap_remove(at);
-            self.memory.munmap(process.id, mapping.start, mapping.pages * PAGE_SIZE).unwrap();
+        (count > 0).then(|| self.below(count))
+    }
+
+    /// Takes away a part of a mapping, or all of it.
+    fn munmap(&mut self, which: usize) {
+        let Some(at) = self.some_mapping(which) else { return };
+        let Mapping { start, pages, .. } = self.processes[which].mappings[at];
+        let from = self.random.below(pages);
+        let count = 1 + self.random.below(pages - from);
+        let process = &mut self.processes[which];
+        let gone = self.memory.munmap(process.id, start.wrapping_add(from * PAGE_SIZE), count * PAGE_SIZE);
+        match gone {
+            Ok(()) => {
+                let mapping = process.mappings.swap_remove(at);
+                process.mappings.extend(mapping.without(from, count));
+            }
+            Err(error) => assert_eq!(error, MmapError::Io, "a mapping is unmapped"),
         }
+    }
+
+    /// Syncs a mapping; whether that was acknowledged. Then the file has what the mapping shows.
+    fn sync(&mut self, which: usize, at: usize) -> bool {
+        let (id, mapping) = (self.processes[which].id, self.processes[which].mappings[at].clone());
+        if self.memory.msync(id, mapping.start, mapping.pages * PAGE_SIZE).is_err() {
+            return false;
+        }
+        if mapping.is_of(&self.file_bytes) {
+            let (from, to) = (mapping.first * PAGE_SIZE, (mapping.first + mapping.pages) * PAGE_SIZE);
+            self.file_has(from..to, id, mapping.start);
+        }
+        true
+    }
+
+    /// The file on the disk has the bytes in `range` that are mapped in this space from `start`, whoever
+    /// stored them, as far as a page is there.
+    fn file_has(&self, range: std::ops::Range<u64>, id: SpaceId, start: VirtAddr) {
+        let written = self.file.bytes();
+        for (&offset, &byte) in self.file_bytes.borrow().range(range.clone()) {
+            let va = start.wrapping_add(offset - range.start);
+            if self.memory.space(id).table().walk(va).is_leaf() {
+                assert_eq!(written[usize::try_from(offset).unwrap()], byte, "byte {offset:#x} was synced");
+            }
+        }
+    }
+
+    fn msync(&mut self, which: usize) {
+        if let Some(at) = self.some_mapping(which) {
+            self.sync(which, at);
+        }
+    }
+
+    /// Writes a byte to the file as `write` does, and reads it as `read` does.
+    fn use_file(&mut self) {
+        let offset = self.random.below(FILE_SIZE as u64 / 2) * 2;
+        let (file, value) = (Rc::clone(&self.file) as FileRef, self.random.below(256).to_le_bytes()[0]);
+        if self.memory.write_file(&file, offset, &[value]).is_ok() {
+            self.file_bytes.borrow_mut().insert(offset, value);
+        }
+        let (mut byte, expected) = ([0], self.file_bytes.borrow().get(&offset).copied().unwrap_or(0));
+        self.memory.read_file(&file, offset, &mut byte).unwrap();
+        assert_eq!(byte[0], expected, "byte {offset:#x} of the file");
+    }
+
+    /// Makes the file empty while it may be mapped, looks that nobody sees it, and fills it with zeros.
+    fn truncate(&mut self) {
+        self.memory.forget_file(self.file.id());
+        self.file.truncate();
+        self.file_bytes.borrow_mut().clear();
+        check(&self.memory);
+        for process in &self.processes {
+            for mapping in process.mappings.iter().filter(|mapping| mapping.is_of(&self.file_bytes)) {
+                let seen = self.memory.copyin(process.id, mapping.start, &mut [0]);
+                assert!(matches!(seen, Err(Reason::BeyondFile)), "{seen:?}");
+            }
+        }
+        let file = Rc::clone(&self.file) as FileRef;
+        while self.memory.write_file(&file, 0, &[0; FILE_SIZE]).is_err() {}
     }
 
     /// Somewhere in the heap or in a mapping: the address, and what should be there.
@@ -175,7 +272,7 @@ impl Model {
         match self.processes[which].mappings.get(at) {
             Some(mapping) => {
                 let offset = page % mapping.pages * PAGE_SIZE + offset;
-                (mapping.start.wrapping_add(offset), offset, Some(at))
+                (mapping.start.wrapping_add(offset), mapping.first * PAGE_SIZE + offset, Some(at))
             }
             None => {
                 let offset = page * PAGE_SIZE + offset;
@@ -234,15 +331,19 @@ impl Model {
             3..6 => self.sbrk(which),
             6..8 => self.mmap(which),
             8 => self.munmap(which),
-            9..13 => self.fault(which),
-            13..25 => self.store(which),
+            9 => self.msync(which),
+            10..12 => self.use_file(),
+            12 if self.below(4) == 0 => self.truncate(),
+            13..17 => self.fault(which),
+            17..28 => self.store(which),
             _ => self.load(which),
         }
     }
 
     fn end(mut self) {
-        while let Some(process) = self.processes.pop() {
-            self.memory.drop_space(process.id);
+        for which in (0..self.processes.len()).rev() {
+            (0..self.processes[which].mappings.len()).for_each(|at| while !self.sync(which, at) {});
+            self.memory.drop_space(self.processes.swap_remove(which).id);
         }
         let zero = usize::from(self.memory.zero.is_some());
         assert_eq!(self.memory.frames().free_count() + zero, self.memory.frames().count());
@@ -252,6 +353,13 @@ impl Model {
         for (&offset, &byte) in self.file_bytes.borrow().iter() {
             assert_eq!(written[usize::try_from(offset).unwrap()], byte, "byte {offset:#x} of the file");
         }
+    }
+}
+
+impl Mapping {
+    /// Whether it shows these shared bytes.
+    fn is_of(&self, shared: &Rc<RefCell<Bytes>>) -> bool {
+        matches!(&self.contents, Contents::Shared(bytes) if Rc::ptr_eq(bytes, shared))
     }
 }
 
@@ -282,8 +390,22 @@ fn all_options() -> impl Iterator<Item = MemoryOptions> {
 
 /// Runs random operations; which ways to resolve a fault were met, and how often a page was evicted.
 fn run(options: MemoryOptions, memory: Memory, steps: u32) -> (BTreeSet<Resolution>, usize) {
+    run_failing(options, memory, steps, 0, Failing::Never)
+}
+
+/// The same where every so many writes to the file fail, and these requests for frames.
+fn run_failing(
+    options: MemoryOptions,
+    memory: Memory,
+    steps: u32,
+    file_fails_every: u32,
+    failing: Failing,
+) -> (BTreeSet<Resolution>, usize) {
     drop(take_events());
     let mut model = Model::new(options, memory);
+    model.file.fail_every(file_fails_every);
+    model.memory.frames().let_fail(failing);
+    model.frames_fail = failing != Failing::Never;
     for _ in 0..steps {
         model.step();
         check(&model.memory);
@@ -341,5 +463,20 @@ fn processes_see_their_bytes_or_are_told_when_every_nth_transfer_to_swap_fails()
 fn processes_see_their_bytes_or_are_told_wherever_memory_runs_out() {
     for (options, frames) in all_options().zip(22..) {
         run(options, memory_with(frames, options, 3), 200);
+    }
+}
+
+#[test]
+fn processes_see_their_bytes_or_are_told_when_every_nth_write_to_a_file_fails() {
+    for (options, n) in all_options().step_by(3).zip(2..) {
+        run_failing(options, memory_with(60, options, 100), 250, n, Failing::Never);
+    }
+}
+
+/// A failing request is no sign that memory is scarce: the next one may succeed.
+#[test]
+fn processes_see_their_bytes_or_are_told_when_every_nth_request_for_a_frame_fails() {
+    for (options, n) in all_options().step_by(3).zip(2..) {
+        run_failing(options, memory_with(70, options, 100), 250, 0, Failing::Every(n));
     }
 }

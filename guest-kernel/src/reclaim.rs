@@ -133,7 +133,7 @@ impl Memory {
     /// Sharers of a frame have it at the same address, since they got it by fork or run the same
     /// program; only who mapped a file or shared memory may have it elsewhere, and there the area
     /// says where.
-    fn mappings(&self, ppn: Ppn) -> Vec<Mapping> {
+    pub(crate) fn mappings(&self, ppn: Ppn) -> Vec<Mapping> {
         let usual = self.frames.history(ppn).page.base();
         let mut mappings = Vec::new();
         for (&space, memory) in &self.spaces {

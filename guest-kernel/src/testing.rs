@@ -3,7 +3,7 @@
 
 use std::{
     boxed::Box,
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
     vec,
@@ -49,6 +49,9 @@ pub(crate) fn pool(count: u32) -> FramePool {
 pub(crate) struct MemoryFile {
     id: FileId,
     bytes: RefCell<Vec<u8>>,
+    /// Every write of which the number is a multiple of this fails, if it is not 0.
+    fails_every: Cell<u32>,
+    writes: Cell<u32>,
 }
 
 impl MemoryFile {
@@ -57,7 +60,17 @@ impl MemoryFile {
     }
 
     pub(crate) fn numbered(id: u32, bytes: &[u8]) -> Self {
-        Self { id: FileId(id), bytes: RefCell::new(bytes.into()) }
+        let (fails_every, writes) = (Cell::new(0), Cell::new(0));
+        Self { id: FileId(id), bytes: RefCell::new(bytes.into()), fails_every, writes }
+    }
+
+    /// From now on every so many writes fail and change nothing.
+    pub(crate) fn fail_every(&self, every: u32) {
+        self.fails_every.set(every);
+    }
+
+    pub(crate) fn truncate(&self) {
+        self.bytes.borrow_mut().clear();
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
@@ -82,6 +95,10 @@ impl File for MemoryFile {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), IoError> {
+        self.writes.set(self.writes.get() + 1);
+        if self.fails_every.get() > 0 && self.writes.get().is_multiple_of(self.fails_every.get()) {
+            return Err(IoError);
+        }
         let start = usize::try_from(offset).map_err(|_| IoError)?;
         let mut all = self.bytes.borrow_mut();
         let end = all.len().max(start + bytes.len());

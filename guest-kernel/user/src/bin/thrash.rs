@@ -17,7 +17,7 @@ fn main() {
     // The program itself stays in memory: only its heap comes and goes.
     lock_memory();
     let heap = sbrk(100 * PAGE).expect("lazy sbrk has room");
-    let fit = free_frames().cast_signed() as isize;
+    let fit = isize::try_from(free_frames()).unwrap_or(0);
     let round = |pages| (0..pages).for_each(|n| store(page(heap, n), 1));
     for pages in [fit, fit + 1, 2 * fit] {
         // The first round brings the pages in, and is not counted.
