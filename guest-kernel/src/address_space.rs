@@ -48,9 +48,11 @@ impl AddressSpace {
     /// Where memory is used up.
     pub(crate) fn new(pool: &FramePool, pid: Pid, trampoline: Ppn) -> Result<Self, MapError> {
         let mut table = PageTable::new(pool, pid)?;
-        table.map_kernel_page(TRAMPOLINE, trampoline, PteFlags::R | PteFlags::X)?;
+        // Nobody could handle a fault on these pages: where the hardware does not set A and D, they are
+        // set already.
+        table.map_kernel_page(TRAMPOLINE, trampoline, PteFlags::R | PteFlags::X | PteFlags::A)?;
         let trapframe = pool.allocate(pid, FrameKind::Trapframe).ok_or(MapError::OutOfFrames)?;
-        table.map(TRAPFRAME, trapframe, PteFlags::R | PteFlags::W)?;
+        table.map(TRAPFRAME, trapframe, PteFlags::R | PteFlags::W | PteFlags::A | PteFlags::D)?;
         let mut space =
             Self { pid, areas: Areas::default(), table, locked: Vec::new(), state: State::Building };
         space.add_page(AreaKind::Trapframe, TRAPFRAME, Prot::R | Prot::W);
