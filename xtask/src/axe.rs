@@ -13,17 +13,19 @@ use crate::{process, ui, workspace};
 /// The package and its version.
 const PACKAGE: &str = "axe-core@4.10.3";
 
-/// The script; `None`, said aloud, where there is no npm to fetch it.
-pub(crate) fn ensure() -> Result<Option<PathBuf>> {
+/// The script.
+///
+/// # Errors
+/// Where there is no npm to fetch it, or npm fails.
+pub(crate) fn ensure() -> Result<PathBuf> {
     let folder = workspace::target().join("tools").join(PACKAGE);
     let script = folder.join("package/axe.min.js");
     if script.exists() {
-        return Ok(Some(script));
+        return Ok(script);
     }
-    let Some(npm) = process::find("npm") else {
-        ui::warn("there is no npm, so nothing checks how accessible the page is");
-        return Ok(None);
-    };
+    let npm = process::find("npm").context(
+        "there is no npm to fetch axe-core with, which checks how accessible the page is; install Node.js with npm",
+    )?;
     ui::step(&format!("Fetching {PACKAGE}"), || {
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
         let mut pack = Command::new(npm);
@@ -37,5 +39,5 @@ pub(crate) fn ensure() -> Result<Option<PathBuf>> {
         let archive = archive.context("npm packed nothing")?;
         process::run(Command::new("tar").arg("xzf").arg(archive).arg("-C").arg(&folder))
     })?;
-    Ok(Some(script))
+    Ok(script)
 }

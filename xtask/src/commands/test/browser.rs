@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::{Outcome, native, results};
-use crate::{axe, browser, machine, server, sizes, toolchain, web, workspace};
+use crate::{axe, browser, machine, server, sizes, toolchain, ui, web, workspace};
 
 pub(super) fn run() -> Result<Outcome> {
     let browser = match super::needed(browser::ensure())? {
@@ -23,8 +23,11 @@ pub(super) fn run() -> Result<Outcome> {
     cargo.env("FAULTLINE_GUEST", workspace::guest_images());
     cargo.env("CHROMIUM", browser.chromium).env("CHROMEDRIVER", browser.chromedriver);
     cargo.env("FAULTLINE_DIST", &dist);
-    if let Some(axe) = axe::ensure()? {
-        cargo.env("FAULTLINE_AXE", axe);
+    match super::needed(axe::ensure())? {
+        Ok(axe) => {
+            cargo.env("FAULTLINE_AXE", axe);
+        }
+        Err(missing) => ui::warn(&missing.0),
     }
     let mut count = results::of_cargo_test(&mut cargo)?;
     count.check("a first visit stays within the budget", sizes::of(&dist)?.check());
