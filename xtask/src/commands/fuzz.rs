@@ -103,13 +103,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_target_is_a_program_of_the_fuzz_crate_and_has_a_harness() {
-        let manifest = fs::read_to_string(workspace::root().join("fuzz/Cargo.toml")).unwrap();
+    fn every_target_is_a_program_of_the_fuzz_crate_and_is_run_by_the_ordinary_tests() {
+        let read = |path: &str| fs::read_to_string(workspace::root().join(path)).unwrap();
+        let (manifest, tests) = (read("fuzz/Cargo.toml"), read("machine/tests/fuzz.rs"));
         let names = targets().unwrap();
         assert!(names.len() >= 6);
         for name in names {
             assert!(manifest.contains(&format!("path = \"targets/{name}.rs\"")), "{name}");
-            assert!(workspace::root().join(format!("fuzz/harness/{name}.rs")).is_file(), "{name}");
+            let target = read(&format!("fuzz/targets/{name}.rs"));
+            let harness = target.split("harness::").nth(1).and_then(|call| call.split('(').next()).unwrap();
+            assert!(
+                tests.contains(&format!("harness::{harness}")),
+                "{name}: {harness} in machine/tests/fuzz.rs"
+            );
         }
     }
 
