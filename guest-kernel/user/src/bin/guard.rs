@@ -24,7 +24,8 @@ fn main() {
 /// Takes half a kilobyte of stack, and goes on.
 #[expect(unconditional_recursion, reason = "the stack is to overflow")]
 fn down() -> u64 {
-    let depth = DEPTH.fetch_add(1, Relaxed);
+    let depth = DEPTH.load(Relaxed);
+    DEPTH.store(depth + 1, Relaxed);
     let mut frame = [depth; 64];
     black_box(&mut frame);
     if depth.is_multiple_of(8) {
