@@ -157,10 +157,10 @@ fn run_pause_scrub_reset_and_the_ends() {
 fn the_run_in_the_browser_has_the_digests_of_the_native_run() {
     on_the_page(async |page: Page, bench: Bench| {
         page.open().await;
-        for (option, entry) in catalogue::built_in().scenarios().enumerate() {
+        for entry in catalogue::built_in().scenarios() {
             let scenario = &entry.file;
             let run = run(&bench.faultline, scenario);
-            page.choose("scenario", option).await;
+            page.choose_scenario(scenario).await;
             page.until(
                 "the whole run",
                 &format!(

@@ -73,7 +73,7 @@ fn rows(props: &Props) -> Html {
     let first = comparison.at.saturating_sub(AROUND + 1);
     let shown = comparison.stops().iter().enumerate().skip(first).take(2 * AROUND + 1);
     html! {
-        <div class="scroll">
+        <div class="scroll" tabindex="0" role="group" aria-label="Steps of both runs">
             <table class="compare-steps">
                 <thead><tr><th scope="col">{ "step" }</th><th scope="col">{ "left" }</th><th scope="col">{ "right" }</th></tr></thead>
                 <tbody>{ for shown.map(|(n, stop)| row(props, n, stop)) }</tbody>

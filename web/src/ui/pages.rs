@@ -32,7 +32,7 @@ pub(super) fn PagedTable(props: &Props) -> Html {
         Callback::from(move |_: MouseEvent| page.set(to))
     };
     html! {
-        <div class="scroll">
+        <div class="scroll" tabindex="0" role="group" aria-label={props.caption.clone()}>
             <table id={props.id}>
                 <caption class="visually-hidden">{ props.caption.clone() }</caption>
                 <thead><tr>{ for props.columns.iter().map(|&title| html! { <th scope="col">{ title }</th> }) }</tr></thead>

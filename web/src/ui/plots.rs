@@ -133,7 +133,7 @@ fn table(desk: &Desk, known: &Curves) -> Html {
         html! { <tr><th scope="row">{ name }</th><td>{ curve.after(so_far) }</td><td>{ curve.max() }</td><td>{ curve.after(known.events) }</td></tr> }
     };
     html! {
-        <div class="scroll">
+        <div class="scroll" tabindex="0" role="group" aria-label="Counts of the run">
             <table id="plots-rows">
                 <caption class="visually-hidden">{ "Counts of the run" }</caption>
                 <thead><tr><th scope="col">{ "what" }</th><th scope="col">{ "here" }</th><th scope="col">{ "most" }</th><th scope="col">{ "at the end" }</th></tr></thead>

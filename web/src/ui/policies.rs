@@ -150,7 +150,7 @@ fn table(known: &Policies) -> Html {
         html! { <td>{ found.map_or_else(String::new, |&(_, faults)| faults.to_string()) }</td> }
     };
     html! {
-        <div class="scroll">
+        <div class="scroll" tabindex="0" role="group" aria-label="Page faults for each number of frames">
             <table id="policies-rows">
                 <caption class="visually-hidden">{ "Page faults for each number of frames and each policy" }</caption>
                 <thead><tr><th scope="col">{ "frames" }</th>{ for Policy::ALL.iter().map(|policy| html! { <th scope="col">{ policy.name() }</th> }) }</tr></thead>

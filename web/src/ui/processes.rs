@@ -18,7 +18,7 @@ pub(super) fn Processes(PaneProps { desk }: &PaneProps) -> Html {
             if processes.by_pid.is_empty() {
                 <p class="hint">{ "The kernel has not created a process yet." }</p>
             } else {
-                <div class="scroll">
+                <div class="scroll" tabindex="0" role="group" aria-label="Processes">
                     <table>
                         <thead><tr><th>{ "pid" }</th><th>{ "program" }</th><th>{ "state" }</th><th>{ "memory" }</th><th>{ "root table" }</th></tr></thead>
                         <tbody>{ for family(processes).into_iter().map(|(depth, each)| row(desk, each, depth)) }</tbody>

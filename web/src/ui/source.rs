@@ -92,7 +92,7 @@ fn excerpt(text: &str, line: usize) -> Html {
     };
     let rows = text.lines().skip(from).take(AROUND.0 + AROUND.1 + 1).enumerate().map(row);
     html! {
-        <div class="scroll">
+        <div class="scroll" tabindex="0" role="group" aria-label="Source around the present line">
             <table class="code source-text" id="source-text">
                 <caption class="visually-hidden">{ "Source around the present line" }</caption>
                 <tbody>{ for rows }</tbody>
@@ -118,7 +118,7 @@ fn listing(desk: &Desk) -> Html {
         }
     };
     html! {
-        <div class="scroll">
+        <div class="scroll" tabindex="0" role="group" aria-label="Instructions around the next one">
             <table class="code" id="listing">
                 <caption class="visually-hidden">{ "Instructions around the next one" }</caption>
                 <tbody>{ for snapshot.code.iter().map(row) }</tbody>

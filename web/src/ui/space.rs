@@ -75,7 +75,7 @@ fn table(desk: &Desk, process: &Process) -> Html {
         }
     };
     html! {
-        <div class="scroll">
+        <div class="scroll" tabindex="0" role="group" aria-label="Areas">
             <table id="areas-rows">
                 <caption class="visually-hidden">{ format!("Areas of {}", process.label()) }</caption>
                 <thead><tr>{ for COLUMNS.iter().map(|&title| html! { <th scope="col">{ title }</th> }) }</tr></thead>

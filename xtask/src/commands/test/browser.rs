@@ -17,7 +17,7 @@ pub(super) fn run() -> Result<Outcome> {
     // Port 0: whichever is free, so that a page that is being served meanwhile is left alone.
     let server = server::start(&dist, [0])?;
     let mut cargo = Command::new(toolchain::host_cargo());
-    cargo.args(["test", "--package", "faultline-web"]).current_dir(workspace::root());
+    cargo.args(["test", "--no-fail-fast", "--package", "faultline-web"]).current_dir(workspace::root());
     cargo.args(native::test_files(|name| name.starts_with(native::BROWSER))?);
     cargo.env("FAULTLINE_URL", server.url()).env("FAULTLINE_BIN", faultline);
     cargo.env("FAULTLINE_GUEST", workspace::guest_images());
