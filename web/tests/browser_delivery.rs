@@ -22,7 +22,7 @@ fn the_page_works_from_a_sub_path_and_offline_after_the_first_visit() {
         page.press("next-fault").await;
         assert_eq!(host.sent(), sent);
         // Scenarios that were never looked at are there too.
-        page.choose("scenario", 1).await;
+        page.choose_scenario("guard-page.json").await;
         page.until(
             "the other scenario",
             "document.querySelector('#falls-into')?.textContent.includes('guard page')",
