@@ -129,6 +129,82 @@ codes! {
 }
 
 codes! {
+    /// Where the bytes of the page are that faulted.
+    Source {
+        /// In the frame that its entry maps.
+        Frame = 0 "frame",
+        /// In swap; its entry says where.
+        Swap = 1 "swap",
+        /// Nowhere yet: they are zero.
+        Zeros = 2 "zeros",
+        /// In a file.
+        File = 3 "file",
+        /// They would be in a file, had it not ended before them.
+        PastEnd = 4 "past-end",
+        /// In memory that several processes share.
+        Memory = 5 "memory",
+        /// In such memory too, whose page is in swap.
+        MemoryInSwap = 6 "memory-in-swap",
+        /// There are none: the address lies in no area.
+        Nowhere = 7 "nowhere",
+    }
+}
+
+codes! {
+    /// What the kernel plans to do about a fault.
+    ActionKind {
+        /// Map a frame of zeros.
+        Zero = 0 "zero",
+        /// Map the shared frame of zeros, read-only.
+        ShareZero = 1 "share-zero",
+        /// Map a frame of the process's own, filled from the file.
+        ReadPrivate = 2 "read-private",
+        /// Map the frame that holds the page of the file for everybody.
+        ReadShared = 3 "read-shared",
+        /// Map a page of memory that several processes share.
+        ShareMemory = 4 "share-memory",
+        /// Map a copy of the page instead of the page that others hold too.
+        Copy = 5 "copy",
+        /// Allow writing to the page that nobody else holds any more.
+        Reuse = 6 "reuse",
+        /// Map a frame filled from swap.
+        SwapIn = 7 "swap-in",
+        /// The entry allows the access: set A, and D for a store, and try again.
+        Retry = 8 "retry",
+        /// Do not allow it.
+        Refuse = 9 "refuse",
+    }
+}
+
+codes! {
+    /// Why the kernel refuses an access. Codes begin at 1: 0 in a register is no reason.
+    ReasonKind {
+        /// The address lies in page 0.
+        NullPointer = 1 "null-pointer",
+        /// The address lies above the heap.
+        BeyondHeap = 2 "beyond-heap",
+        /// The address is the kernel's, or none that a program can have.
+        KernelAddress = 3 "kernel-address",
+        /// The address lies between two areas.
+        Unmapped = 4 "unmapped",
+        /// The stack has reached its guard page.
+        StackOverflow = 5 "stack-overflow",
+        /// The page is mapped for the kernel's own use.
+        KernelPage = 6 "kernel-page",
+        /// The area does not allow this access.
+        Forbidden = 7 "forbidden",
+        /// The area allows it and the page table does not: the kernel has lost the page.
+        PageLost = 8 "page-lost",
+        /// The area maps a file that ends before this page.
+        BeyondFile = 9 "beyond-file",
+        /// There is no frame left for a fault that is in order.
+        OutOfMemory = 10 "out-of-memory",
+        /// The disk failed.
+        DiskError = 11 "disk-error",
+    }
+}
+
+codes! {
     /// How the kernel resolved a fault.
     Resolution {
         /// A frame was taken, filled with zeros and mapped.
@@ -279,8 +355,9 @@ codes! {
 pub enum TraceEvent {
     /// 1: a page fault was classified.
     Fault { pid: u64, va: u64, access: crate::sv39::Access, class: FaultClass, area: Option<AreaKind> },
-    /// 2: a page fault was dealt with. `frame` is a physical address, 0 for none; `pte` the new entry.
-    Resolved { pid: u64, va: u64, how: Resolution, frame: u64, pte: u64 },
+    /// 2: a page fault was dealt with. `frame` is a physical address, 0 for none; `pte` the new entry;
+    /// `reason` why the access was refused, where it was.
+    Resolved { pid: u64, va: u64, how: Resolution, frame: u64, pte: u64, reason: Option<ReasonKind> },
     /// 3: a frame changed hands; `refs` is the count after it.
     Frame { op: FrameOp, frame: u64, owner: u64, refs: u64, kind: FrameKind },
     /// 4: the clock hand looked at a frame.
@@ -295,6 +372,69 @@ pub enum TraceEvent {
     Process { op: ProcessOp, pid: u64, other: u64, root: u64, name: ShortName },
     /// 9: a system call; on return `arg0` is the result.
     Syscall { op: SyscallOp, pid: u64, number: u64, args: [u64; 3] },
+    /// 10: what is planned about a page fault, and what was seen: the `entry`, the references `refs` to its
+    /// frame, where the page's bytes come `from`.
+    Plan { pid: u64, va: u64, plan: Planned, entry: u64, refs: u32, from: Source },
+}
+
+/// What is planned about a page fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planned {
+    /// To make an entry with these flags, the low eight bits of one.
+    Make(ActionKind, u64),
+    /// To refuse the access.
+    Refuse(ReasonKind),
+}
+
+impl Planned {
+    /// The kind of action.
+    #[must_use]
+    pub const fn action(self) -> ActionKind {
+        match self {
+            Self::Make(action, _) => action,
+            Self::Refuse(_) => ActionKind::Refuse,
+        }
+    }
+
+    /// The flags of the new entry, if there is to be one.
+    #[must_use]
+    pub const fn flags(self) -> Option<u64> {
+        match self {
+            Self::Make(_, flags) => Some(flags),
+            Self::Refuse(_) => None,
+        }
+    }
+
+    /// Why the access is refused, if it is.
+    #[must_use]
+    pub const fn reason(self) -> Option<ReasonKind> {
+        match self {
+            Self::Make(..) => None,
+            Self::Refuse(reason) => Some(reason),
+        }
+    }
+
+    /// The register beside the action: the flags of the new entry, or the reason.
+    #[must_use]
+    pub const fn code(self) -> u64 {
+        match self {
+            Self::Make(_, flags) => flags,
+            Self::Refuse(reason) => reason.code(),
+        }
+    }
+
+    /// What the two registers say.
+    #[must_use]
+    pub const fn decode(action: u64, code: u64) -> Option<Self> {
+        match ActionKind::from_code(action) {
+            Some(ActionKind::Refuse) => match ReasonKind::from_code(code) {
+                Some(reason) => Some(Self::Refuse(reason)),
+                None => None,
+            },
+            Some(action) => Some(Self::Make(action, code & 0xff)),
+            None => None,
+        }
+    }
 }
 
 /// A code no case stands for, and `None` in a register.
@@ -314,6 +454,7 @@ impl TraceEvent {
             Self::Area { .. } => 7,
             Self::Process { .. } => 8,
             Self::Syscall { .. } => 9,
+            Self::Plan { .. } => 10,
         }
     }
 
@@ -324,7 +465,9 @@ impl TraceEvent {
             Self::Fault { pid, va, access, class, area } => {
                 [pid, va, access.number(), class.code(), area.map_or(NONE, AreaKind::code), 0]
             }
-            Self::Resolved { pid, va, how, frame, pte } => [pid, va, how.code(), frame, pte, 0],
+            Self::Resolved { pid, va, how, frame, pte, reason } => {
+                [pid, va, how.code(), frame, pte, reason.map_or(0, ReasonKind::code)]
+            }
             Self::Frame { op, frame, owner, refs, kind } => [op.code(), frame, owner, refs, kind.code(), 0],
             Self::Hand { frame, accessed, verdict } => [frame, accessed.into(), verdict.code(), 0, 0, 0],
             Self::Evicted { pid, va, frame, dirty, slot } => [pid, va, frame, dirty.into(), slot, 0],
@@ -335,6 +478,9 @@ impl TraceEvent {
                 [op.code(), pid, other, root, low, high]
             }
             Self::Syscall { op, pid, number, args: [a, b, c] } => [op.code(), pid, number, a, b, c],
+            Self::Plan { pid, va, plan, entry, refs, from } => {
+                [pid, va, plan.action().code(), plan.code(), entry, from.code() << 32 | u64::from(refs)]
+            }
         }
     }
 
@@ -351,7 +497,11 @@ impl TraceEvent {
                 class: FaultClass::from_code(a3)?,
                 area: AreaKind::from_code(a4),
             },
-            2 => Self::Resolved { pid: a0, va: a1, how: Resolution::from_code(a2)?, frame: a3, pte: a4 },
+            2 => {
+                let how = Resolution::from_code(a2)?;
+                let reason = if how.is_refusal() { ReasonKind::from_code(a5) } else { None };
+                Self::Resolved { pid: a0, va: a1, how, frame: a3, pte: a4, reason }
+            }
             3 => Self::Frame {
                 op: FrameOp::from_code(a0)?,
                 frame: a1,
@@ -378,9 +528,30 @@ impl TraceEvent {
                 name: ShortName::from_registers([a4, a5]),
             },
             9 => Self::Syscall { op: SyscallOp::from_code(a0)?, pid: a1, number: a2, args: [a3, a4, a5] },
+            10 => Self::Plan {
+                pid: a0,
+                va: a1,
+                plan: Planned::decode(a2, a3)?,
+                entry: a4,
+                refs: low_half(a5),
+                from: Source::from_code(a5 >> 32)?,
+            },
             _ => return None,
         })
     }
+}
+
+impl Resolution {
+    /// Whether the access was not allowed.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::Killed | Self::Refused)
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the lower half is what is asked for")]
+const fn low_half(register: u64) -> u32 {
+    register as u32
 }
 
 #[cfg(test)]
@@ -411,7 +582,31 @@ mod tests {
                 class: FaultClass::Invalid,
                 area: Some(AreaKind::Guard),
             },
-            TraceEvent::Resolved { pid: 1, va: 2, how: Resolution::Copied, frame: 3, pte: 4 },
+            TraceEvent::Resolved { pid: 1, va: 2, how: Resolution::Copied, frame: 3, pte: 4, reason: None },
+            TraceEvent::Resolved {
+                pid: 1,
+                va: 2,
+                how: Resolution::Killed,
+                frame: 0,
+                pte: 0,
+                reason: Some(ReasonKind::OutOfMemory),
+            },
+            TraceEvent::Plan {
+                pid: 1,
+                va: 2,
+                plan: Planned::Make(ActionKind::Copy, 0xd7),
+                entry: 0x2004_e853,
+                refs: 2,
+                from: Source::Frame,
+            },
+            TraceEvent::Plan {
+                pid: 1,
+                va: 2,
+                plan: Planned::Refuse(ReasonKind::StackOverflow),
+                entry: 0,
+                refs: 0,
+                from: Source::Nowhere,
+            },
             TraceEvent::Frame { op: FrameOp::Freed, frame: 1, owner: 2, refs: 0, kind: FrameKind::User },
             TraceEvent::Hand { frame: 1, accessed: true, verdict: Verdict::SecondChance },
             TraceEvent::Evicted { pid: 1, va: 2, frame: 3, dirty: true, slot: u64::MAX },
@@ -438,5 +633,20 @@ mod tests {
         assert_eq!(TraceEvent::decode(1, [1, 2, 9, 0, 0, 0]), None);
         assert_eq!(TraceEvent::decode(0, [0; 6]), None);
         assert_eq!(TraceEvent::decode(2047, [0; 6]), None);
+        // Refuse without a reason; bytes from nowhere that is known.
+        assert_eq!(TraceEvent::decode(10, [1, 2, ActionKind::Refuse.code(), 0, 0, 0]), None);
+        assert_eq!(TraceEvent::decode(10, [1, 2, 0, 0, 0, 8 << 32]), None);
+    }
+
+    #[test]
+    fn a_kernel_that_leaves_the_last_register_alone_gives_no_reason() {
+        let reason = |how: Resolution, last| match TraceEvent::decode(2, [1, 2, how.code(), 0, 0, last]) {
+            Some(TraceEvent::Resolved { reason, .. }) => reason,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(reason(Resolution::Killed, 0), None);
+        assert_eq!(reason(Resolution::Killed, 0x8020_0000), None);
+        assert_eq!(reason(Resolution::Killed, 7), Some(ReasonKind::Forbidden));
+        assert_eq!(reason(Resolution::Zeroed, 7), None);
     }
 }

@@ -9,16 +9,17 @@
 
 use faultline_abi::{
     VirtAddr,
-    sv39::Access,
-    trace::{Resolution, TraceEvent},
+    sv39::{Access, Pte},
+    trace::{Resolution, Source, TraceEvent},
 };
 
 use crate::{
     apply::Resolved,
     area::{Area, Backing, Place},
     memory::{Memory, SpaceId},
-    plan::{Reason, Sight, Source, plan},
+    plan::{FaultPlan, Reason, Sight, plan},
     shared_memory::Kept,
+    table::slot_of,
     trace,
 };
 
@@ -45,9 +46,7 @@ impl Memory {
     ) -> Result<(), Reason> {
         let sight = self.look(id, va);
         let plan = plan(&sight, access, self.options.zero);
-        let area = if let Place::Area(area) = &sight.place { Some(area.kind) } else { None };
-        let pid = self.space(id).pid.number();
-        trace::emit(TraceEvent::Fault { pid, va: va.get(), access, class: plan.class, area });
+        self.announce_plan(id, va, access, &sight, plan);
         self.counters.faults += 1;
         let result = self.apply(id, va, plan.action);
         self.report(id, va, &result, toucher);
@@ -61,10 +60,21 @@ impl Memory {
         let pte = space.table.walk(va);
         let refs = if pte.is_leaf() { self.frames.refs(pte.ppn()) } else { 0 };
         let place = space.areas.place(va);
-        let source = if let Place::Area(area) = &place { source(area, va) } else { Source::Zeros };
+        let source = if let Place::Area(area) = &place { source(area, pte, va) } else { Source::Nowhere };
         Sight { place, pte, refs, source }
     }
 
+    /// Says what kind of fault it is, what is to be done about it, and what was seen that led to it.
+    fn announce_plan(&self, id: SpaceId, va: VirtAddr, access: Access, sight: &Sight, plan: FaultPlan) {
+        let area = if let Place::Area(area) = &sight.place { Some(area.kind) } else { None };
+        let (pid, va) = (self.space(id).pid.number(), va.get());
+        trace::emit(TraceEvent::Fault { pid, va, access, class: plan.class, area });
+        let &Sight { pte, refs, source: from, .. } = sight;
+        let plan = plan.action.planned();
+        trace::emit(TraceEvent::Plan { pid, va, plan, entry: pte.raw(), refs, from });
+    }
+
+    /// Says how the fault was dealt with.
     fn report(&self, id: SpaceId, va: VirtAddr, result: &Result<Resolved, Reason>, toucher: Toucher) {
         let space = self.space(id);
         let (how, pte) = match (result, toucher) {
@@ -73,13 +83,23 @@ impl Memory {
             (Err(_), Toucher::Kernel) => (Resolution::Refused, space.table.walk(va)),
         };
         let frame = if result.is_ok() { pte.ppn().base().get() } else { 0 };
+        let reason = result.err().map(Reason::kind);
         let (pid, va) = (space.pid.number(), va.get());
-        trace::emit(TraceEvent::Resolved { pid, va, how, frame, pte: pte.raw() });
+        trace::emit(TraceEvent::Resolved { pid, va, how, frame, pte: pte.raw(), reason });
     }
 }
 
-/// Where the page of `va` in `area` comes from.
-fn source(area: &Area, va: VirtAddr) -> Source {
+/// Where the bytes of the page of `va` in `area` are, whose entry is `pte`.
+fn source(area: &Area, pte: Pte, va: VirtAddr) -> Source {
+    match slot_of(pte) {
+        Some(_) => Source::Swap,
+        None if pte.is_valid() => Source::Frame,
+        None => untouched(area, va),
+    }
+}
+
+/// Where the bytes of a page are that has no entry yet.
+fn untouched(area: &Area, va: VirtAddr) -> Source {
     if let Some((memory, number)) = area.memory_page(va) {
         let in_swap = memory.look(number, |kept| matches!(kept, Some(Kept::Slot(_))));
         return if in_swap { Source::MemoryInSwap } else { Source::Memory };
@@ -95,13 +115,14 @@ fn source(area: &Area, va: VirtAddr) -> Source {
 mod tests {
     use faultline_abi::{
         sv39::PteFlags,
-        trace::{AreaKind, FaultClass},
+        trace::{ActionKind, AreaKind, FaultClass, Planned, ReasonKind},
     };
 
     use super::*;
     use crate::{
         arch::take_events,
-        testing::{check, frames_of_a_program, memory, space},
+        memory::{ForkPolicy, MemoryOptions},
+        testing::{check, frames_of_a_program, memory, memory_with, space},
     };
 
     fn events_of(fault: impl FnOnce()) -> std::vec::Vec<TraceEvent> {
@@ -118,13 +139,42 @@ mod tests {
         let events = events_of(|| memory.fault(id, va, Access::Store, Toucher::Program).unwrap());
         let pte = memory.space(id).table().walk(va);
         let (pid, va) = (1, va.get());
-        let [classified, _table_or_frame, .., resolved] = &events[..] else { panic!("{events:?}") };
+        let [classified, planned, _table_or_frame, .., resolved] = &events[..] else { panic!("{events:?}") };
         let area = Some(AreaKind::Heap);
         let fault = TraceEvent::Fault { pid, va, access: Access::Store, class: FaultClass::Lazy, area };
         assert_eq!(classified, &fault);
+        let flags = PteFlags::V | PteFlags::R | PteFlags::W | PteFlags::U;
+        let plan = Planned::Make(ActionKind::Zero, flags.bits());
+        let from = Source::Zeros;
+        assert_eq!(planned, &TraceEvent::Plan { pid, va, plan, entry: 0, refs: 0, from });
         let frame = pte.ppn().base().get();
         let how = Resolution::Zeroed;
-        assert_eq!(resolved, &TraceEvent::Resolved { pid, va, how, frame, pte: pte.raw() });
+        assert_eq!(resolved, &TraceEvent::Resolved { pid, va, how, frame, pte: pte.raw(), reason: None });
+    }
+
+    #[test]
+    fn the_plan_says_what_was_seen() {
+        let options = MemoryOptions { fork: ForkPolicy::Cow, ..MemoryOptions::default() };
+        let mut memory = memory_with(64, options, 0);
+        let parent = space(&mut memory);
+        let va = memory.sbrk(parent, 4096).unwrap();
+        memory.fault(parent, va, Access::Store, Toucher::Program).unwrap();
+        let child = memory.begin_fork(parent, memory.space(parent).pid.next()).unwrap();
+        memory.finish_fork(parent, child).unwrap();
+        let entry = memory.space(parent).table().walk(va);
+        let store = |memory: &mut Memory, id| {
+            let events = events_of(|| memory.fault(id, va, Access::Store, Toucher::Program).unwrap());
+            events.iter().find(|event| matches!(event, TraceEvent::Plan { .. })).copied()
+        };
+        let make = |kind, flags: PteFlags| Planned::Make(kind, flags.bits());
+        let full = PteFlags::V | PteFlags::R | PteFlags::W | PteFlags::U;
+        let (va, from) = (va.get(), Source::Frame);
+        let plan = make(ActionKind::Copy, full | PteFlags::A | PteFlags::D);
+        let first = TraceEvent::Plan { pid: 2, va, plan, entry: entry.raw(), refs: 2, from };
+        assert_eq!(store(&mut memory, child), Some(first));
+        let plan = make(ActionKind::Reuse, entry.flags() | full);
+        let second = TraceEvent::Plan { pid: 1, va, plan, entry: entry.raw(), refs: 1, from };
+        assert_eq!(store(&mut memory, parent), Some(second));
     }
 
     #[test]
@@ -153,7 +203,14 @@ mod tests {
                 told[..],
                 [
                     TraceEvent::Fault { class: FaultClass::Lazy, .. },
-                    TraceEvent::Resolved { how: Resolution::Killed, frame: 0, pte: 0, .. },
+                    TraceEvent::Plan { plan: Planned::Make(ActionKind::Zero, _), .. },
+                    TraceEvent::Resolved {
+                        how: Resolution::Killed,
+                        frame: 0,
+                        pte: 0,
+                        reason: Some(ReasonKind::OutOfMemory),
+                        ..
+                    },
                 ]
             ),
             "{events:?}"

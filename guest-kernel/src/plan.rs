@@ -4,13 +4,10 @@ use core::fmt;
 
 use faultline_abi::{
     sv39::{Access, Pte, PteFlags},
-    trace::{AreaKind, FaultClass},
+    trace::{ActionKind, AreaKind, FaultClass, Planned, ReasonKind, Source},
 };
 
-use crate::{
-    area::{Area, Place, Sharing},
-    table::slot_of,
-};
+use crate::area::{Area, Place, Sharing};
 
 /// Whether untouched memory that is only read shares one frame of zeros; the kernel option `zero`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,21 +16,6 @@ pub enum ZeroPolicy {
     Shared,
     /// Each page has a frame of its own.
     Private,
-}
-
-/// Where the bytes of a page come from that has no entry yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// They are zero.
-    Zeros,
-    /// They are in a file.
-    File,
-    /// They would be in a file, had it not ended before them.
-    PastEnd,
-    /// They are in memory that several processes share.
-    Memory,
-    /// They are too, and that page of it is in swap.
-    MemoryInSwap,
 }
 
 /// What is to be seen at a faulting address.
@@ -45,7 +27,7 @@ pub struct Sight {
     pub pte: Pte,
     /// How often the frame in that entry is held, 0 where there is none.
     pub refs: u32,
-    /// Where the page comes from if there is nothing yet.
+    /// Where the bytes of the page are.
     pub source: Source,
 }
 
@@ -84,21 +66,23 @@ pub enum Action {
 }
 
 impl Action {
-    /// The flags of the entry that it makes.
+    /// The action as the tracepoint has it: its kind with the flags of the entry that it makes, or with
+    /// the reason.
     #[must_use]
-    pub const fn flags(self) -> Option<PteFlags> {
-        match self {
-            Self::Zero(flags)
-            | Self::ShareZero(flags)
-            | Self::ReadPrivate(flags)
-            | Self::ReadShared(flags)
-            | Self::ShareMemory(flags)
-            | Self::Copy(flags)
-            | Self::Reuse(flags)
-            | Self::SwapIn(flags)
-            | Self::Retry(flags) => Some(flags),
-            Self::Refuse(_) => None,
-        }
+    pub fn planned(self) -> Planned {
+        let (kind, flags) = match self {
+            Self::Zero(flags) => (ActionKind::Zero, flags),
+            Self::ShareZero(flags) => (ActionKind::ShareZero, flags),
+            Self::ReadPrivate(flags) => (ActionKind::ReadPrivate, flags),
+            Self::ReadShared(flags) => (ActionKind::ReadShared, flags),
+            Self::ShareMemory(flags) => (ActionKind::ShareMemory, flags),
+            Self::Copy(flags) => (ActionKind::Copy, flags),
+            Self::Reuse(flags) => (ActionKind::Reuse, flags),
+            Self::SwapIn(flags) => (ActionKind::SwapIn, flags),
+            Self::Retry(flags) => (ActionKind::Retry, flags),
+            Self::Refuse(reason) => return Planned::Refuse(reason.kind()),
+        };
+        Planned::Make(kind, (flags | PteFlags::V).bits())
     }
 }
 
@@ -129,6 +113,26 @@ pub enum Reason {
     DiskError,
 }
 
+impl Reason {
+    /// The reason as the tracepoint has it.
+    #[must_use]
+    pub const fn kind(self) -> ReasonKind {
+        match self {
+            Self::NullPointer => ReasonKind::NullPointer,
+            Self::BeyondHeap => ReasonKind::BeyondHeap,
+            Self::KernelAddress => ReasonKind::KernelAddress,
+            Self::Unmapped => ReasonKind::Unmapped,
+            Self::StackOverflow => ReasonKind::StackOverflow,
+            Self::KernelPage(_) => ReasonKind::KernelPage,
+            Self::Forbidden(..) => ReasonKind::Forbidden,
+            Self::PageLost(_) => ReasonKind::PageLost,
+            Self::BeyondFile => ReasonKind::BeyondFile,
+            Self::OutOfMemory => ReasonKind::OutOfMemory,
+            Self::DiskError => ReasonKind::DiskError,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -154,17 +158,17 @@ pub fn plan(sight: &Sight, access: Access, zero: ZeroPolicy) -> FaultPlan {
         Ok(area) => area,
         Err(reason) => return refuse(reason),
     };
-    if slot_of(sight.pte).is_some() {
-        return FaultPlan { class: FaultClass::SwapIn, action: Action::SwapIn(full_rights(area)) };
-    }
-    if sight.pte.is_valid() {
-        return mapped(area, sight, access);
-    }
-    let class = first_touch(area, sight.source);
-    match sight.source {
-        Source::PastEnd => refuse(Reason::BeyondFile),
-        _ => FaultPlan { class, action: fill(area, sight.source, access, zero) },
-    }
+    let full = full_rights(area);
+    let action = match sight.source {
+        Source::Frame => return mapped(area, sight, access),
+        Source::PastEnd => return refuse(Reason::BeyondFile),
+        Source::Nowhere => return refuse(Reason::Unmapped),
+        Source::Swap => Action::SwapIn(full),
+        Source::Memory | Source::MemoryInSwap => Action::ShareMemory(full),
+        Source::File => read(area, access),
+        Source::Zeros => clear(area, access, zero),
+    };
+    FaultPlan { class: class(area, sight.source), action }
 }
 
 /// The entry is there: it lacks the right to write because the frame is or was shared, or it lacks
@@ -186,32 +190,36 @@ fn mapped(area: &Area, sight: &Sight, access: Access) -> FaultPlan {
     FaultPlan { class: FaultClass::Cow, action }
 }
 
-/// What kind of fault the first touch of a page is.
-const fn first_touch(area: &Area, source: Source) -> FaultClass {
-    match (area.kind, source) {
-        (AreaKind::Heap, _) => FaultClass::Lazy,
-        (AreaKind::Stack, _) => FaultClass::Stack,
-        (_, Source::MemoryInSwap) => FaultClass::SwapIn,
-        (AreaKind::Mmap, Source::File) => FaultClass::Mmap,
-        (_, Source::File) => FaultClass::Demand,
-        (_, Source::Zeros | Source::Memory | Source::PastEnd) => FaultClass::ZeroFill,
+/// What kind of fault the touch of a page is that is not there.
+const fn class(area: &Area, source: Source) -> FaultClass {
+    match (source, area.kind) {
+        (Source::Swap | Source::MemoryInSwap, _) => FaultClass::SwapIn,
+        (_, AreaKind::Heap) => FaultClass::Lazy,
+        (_, AreaKind::Stack) => FaultClass::Stack,
+        (Source::File, AreaKind::Mmap) => FaultClass::Mmap,
+        (Source::File, _) => FaultClass::Demand,
+        _ => FaultClass::ZeroFill,
     }
 }
 
-/// How a page gets there that is not there yet.
-fn fill(area: &Area, source: Source, access: Access, zero: ZeroPolicy) -> Action {
+/// How a page of a file gets there.
+fn read(area: &Area, access: Access) -> Action {
     let full = full_rights(area);
-    let read_only = full.difference(PteFlags::W);
-    match source {
-        Source::Memory | Source::MemoryInSwap => Action::ShareMemory(full),
-        Source::File if area.sharing == Sharing::Shared => Action::ReadShared(full),
+    match access {
+        _ if area.sharing == Sharing::Shared => Action::ReadShared(full),
         // Data is private from the start; other pages of a file only when somebody writes to them.
-        Source::File if access == Access::Store || area.kind == AreaKind::Data => Action::ReadPrivate(full),
-        Source::File => Action::ReadShared(read_only),
-        Source::Zeros | Source::PastEnd if access != Access::Store && zero == ZeroPolicy::Shared => {
-            Action::ShareZero(read_only)
-        }
-        Source::Zeros | Source::PastEnd => Action::Zero(full),
+        _ if area.kind == AreaKind::Data => Action::ReadPrivate(full),
+        Access::Store => Action::ReadPrivate(full),
+        Access::Load | Access::Fetch => Action::ReadShared(full.difference(PteFlags::W)),
+    }
+}
+
+/// How a page of zeros gets there.
+fn clear(area: &Area, access: Access, zero: ZeroPolicy) -> Action {
+    let full = full_rights(area);
+    match (zero, access) {
+        (ZeroPolicy::Shared, Access::Load | Access::Fetch) => Action::ShareZero(full.difference(PteFlags::W)),
+        (ZeroPolicy::Shared, Access::Store) | (ZeroPolicy::Private, _) => Action::Zero(full),
     }
 }
 
@@ -287,7 +295,7 @@ mod tests {
     }
 
     fn mapped_as(place: Place, flags: PteFlags, refs: u32) -> Sight {
-        Sight { place, pte: present(flags), refs, source: Source::Zeros }
+        Sight { place, pte: present(flags), refs, source: Source::Frame }
     }
 
     const R: PteFlags = PteFlags::R.union(PteFlags::U);
@@ -430,7 +438,7 @@ mod tests {
     fn a_page_in_swap_comes_back_whatever_it_was() {
         for kind in [AreaKind::Heap, AreaKind::Stack, AreaKind::Data, AreaKind::Mmap] {
             let pte = crate::table::swapped_entry(7);
-            let sight = Sight { place: private(kind), pte, refs: 0, source: Source::File };
+            let sight = Sight { place: private(kind), pte, refs: 0, source: Source::Swap };
             let back = Action::SwapIn(RW);
             expect(&sight, ZeroPolicy::Shared, FaultClass::SwapIn, [no_fetch(kind), back, back]);
         }
@@ -442,8 +450,8 @@ mod tests {
             for source in [Source::Zeros, Source::File, Source::Memory] {
                 for access in ACCESSES {
                     let plan = plan(&empty(private(kind), source), access, ZeroPolicy::Private);
-                    if let Some(flags) = plan.action.flags() {
-                        assert!(!flags.contains(PteFlags::W | PteFlags::X));
+                    if let Planned::Make(_, flags) = plan.action.planned() {
+                        assert!(!PteFlags::from_bits_truncate(flags).contains(PteFlags::W | PteFlags::X));
                     }
                 }
             }

@@ -6,7 +6,8 @@
 //! became of the frames. It knows no pc, no instruction count and no absolute address: a fault is
 //! named by its area and the page inside it, a frame by the process and the order in which it first
 //! appeared. What depends on a compiler is left out: how large text and data are and which pages of text
-//! are needed when, how often the timer fired, in how many pieces a line was printed.
+//! are needed when, how often the timer fired, in how many pieces a line was printed. So is the plan of a
+//! fault: it says why, the digest says what, and a kernel that tells no plans has the same meaning.
 //!
 //! A kernel without tracepoints gets a semantic form by address space: which accesses faulted, on
 //! which check, how far from the first fault, and how its user mappings changed.
@@ -560,7 +561,7 @@ mod tests {
     use super::*;
     use crate::event::Trap;
     use crate::trap::{Cause, Exception};
-    use faultline_abi::trace::{FaultClass, FrameKind, ShortName, TraceEvent};
+    use faultline_abi::trace::{ActionKind, FaultClass, FrameKind, Planned, ShortName, Source, TraceEvent};
 
     /// A program that lies at `base`, whose heap page gets the frame at `frame`.
     fn run(base: u64, frame: u64, ticks: usize) -> Vec<(What, Privilege)> {
@@ -590,7 +591,14 @@ mod tests {
         events.extend([
             (trap(va, frame), Privilege::User),
             kernel(TraceEvent::Fault { pid, va, access: Access::Store, class: FaultClass::Lazy, area: None }),
-            kernel(TraceEvent::Resolved { pid, va, how: Resolution::Zeroed, frame, pte: pte.raw() }),
+            kernel(TraceEvent::Resolved {
+                pid,
+                va,
+                how: Resolution::Zeroed,
+                frame,
+                pte: pte.raw(),
+                reason: None,
+            }),
             kernel(TraceEvent::Frame { op: FrameOp::Freed, frame, owner: 1, refs: 0, kind: FrameKind::User }),
             kernel(process(ProcessOp::Exited, u64::MAX)),
         ]);
@@ -648,7 +656,7 @@ process 1
             let (frame, how) = (0x8030_0000 + va, Resolution::ReadFile);
             let class = FaultClass::Demand;
             events.push(kernel(TraceEvent::Fault { pid, va, access: Access::Fetch, class, area }));
-            events.push(kernel(TraceEvent::Resolved { pid, va, how, frame, pte: 0x1b }));
+            events.push(kernel(TraceEvent::Resolved { pid, va, how, frame, pte: 0x1b, reason: None }));
         }
         text(&events)
     }
@@ -663,6 +671,23 @@ process 1
     #[test]
     fn another_layout_and_another_speed_are_the_same_run() {
         assert_eq!(text(&run(0x1000, 0x8030_0000, 0)), text(&run(0x40_0000, 0x8055_5000, 7)));
+    }
+
+    #[test]
+    fn a_kernel_that_tells_its_plans_means_the_same_as_one_that_does_not() {
+        let silent = run(0x1000, 0x8030_0000, 0);
+        let mut told = silent.clone();
+        let fault = told.iter().position(|(what, _)| matches!(what, What::Fault { .. })).unwrap();
+        let plan = TraceEvent::Plan {
+            pid: 1,
+            va: 0xa008,
+            plan: Planned::Make(ActionKind::Zero, 0x17),
+            entry: 0,
+            refs: 0,
+            from: Source::Zeros,
+        };
+        told.insert(fault + 1, (What::from(plan), Privilege::Supervisor));
+        assert_eq!(text(&told), text(&silent));
     }
 
     #[test]

@@ -7,10 +7,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use faultline_abi::sv39::{Access, Check, Pte, WalkStep};
+use faultline_abi::sv39::{Access, Check, Pte, PteFlags, WalkStep};
 use faultline_abi::trace::{
-    AreaKind, AreaOp, DiskOp, FaultClass, FrameKind, FrameOp, ProcessOp, Resolution, SyscallOp, TraceEvent,
-    Verdict,
+    self, ActionKind, AreaKind, AreaOp, DiskOp, FaultClass, FrameKind, FrameOp, ProcessOp, ReasonKind,
+    Resolution, SyscallOp, TraceEvent, Verdict,
 };
 use faultline_abi::{PhysAddr, Ppn, VirtAddr, hex};
 use serde::{Deserialize, Serialize, Serializer};
@@ -146,6 +146,29 @@ pub struct Warning {
     pub text: Box<str>,
 }
 
+/// What the kernel plans to do about a page fault, and what it saw that led to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The process.
+    pub pid: u32,
+    /// The faulting address.
+    pub va: VirtAddr,
+    /// What is to be done.
+    pub action: ActionKind,
+    /// The flags of the entry that is to be made; `None` where the access is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "flag_letters")]
+    pub flags: Option<PteFlags>,
+    /// Why the access is refused; `None` where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<ReasonKind>,
+    /// The page's entry, as it was found.
+    pub entry: Pte,
+    /// References to the frame in it; 0 where there is none.
+    pub refs: u32,
+    /// Where the bytes of the page are.
+    pub from: trace::Source,
+}
+
 /// What happened, by kind. The fields are described in `docs/trace-abi.md`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
@@ -172,8 +195,18 @@ pub enum What {
     Warning(Box<Warning>),
     /// The kernel classified a page fault.
     Fault { pid: u32, va: VirtAddr, access: Access, class: FaultClass, area: Option<AreaKind> },
+    /// The kernel planned what to do about a page fault, after it had looked.
+    Plan(Plan),
     /// The kernel dealt with a page fault.
-    Resolved { pid: u32, va: VirtAddr, how: Resolution, frame: PhysAddr, pte: Pte },
+    Resolved {
+        pid: u32,
+        va: VirtAddr,
+        how: Resolution,
+        frame: PhysAddr,
+        pte: Pte,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<ReasonKind>,
+    },
     /// A frame changed hands.
     Frame {
         op: FrameOp,
@@ -257,6 +290,7 @@ kinds! {
     Sfence "sfence" Self::Sfence { .. },
     Warning "warning" Self::Warning(_),
     Fault "fault" Self::Fault { .. },
+    Plan "plan" Self::Plan(_),
     Resolved "resolved" Self::Resolved { .. },
     Frame "frame" Self::Frame { .. },
     Hand "hand" Self::Hand { .. },
@@ -406,9 +440,24 @@ impl From<TraceEvent> for What {
             TraceEvent::Fault { pid, va: at, access, class, area } => {
                 Self::Fault { pid: count(pid), va: va(at), access, class, area }
             }
-            TraceEvent::Resolved { pid, va: at, how, frame, pte } => {
-                Self::Resolved { pid: count(pid), va: va(at), how, frame: pa(frame), pte: Pte::from_raw(pte) }
-            }
+            TraceEvent::Plan { pid, va: at, plan, entry, refs, from } => Self::Plan(Plan {
+                pid: count(pid),
+                va: va(at),
+                action: plan.action(),
+                flags: plan.flags().map(PteFlags::from_bits_truncate),
+                reason: plan.reason(),
+                entry: Pte::from_raw(entry),
+                refs,
+                from,
+            }),
+            TraceEvent::Resolved { pid, va: at, how, frame, pte, reason } => Self::Resolved {
+                pid: count(pid),
+                va: va(at),
+                how,
+                frame: pa(frame),
+                pte: Pte::from_raw(pte),
+                reason,
+            },
             TraceEvent::Frame { op, frame, owner, refs, kind } => {
                 Self::Frame { op, frame: pa(frame), owner: count(owner), refs: count(refs), usage: kind }
             }
@@ -517,11 +566,38 @@ mod walk_steps {
     }
 }
 
+/// The flags of an entry in letters.
+mod flag_letters {
+    use faultline_abi::sv39::{FlagLetters, Pte, PteFlags};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[expect(clippy::ref_option, reason = "serde's `with` fixes the signature")]
+    pub(super) fn serialize<S: Serializer>(
+        flags: &Option<PteFlags>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let pte = Pte::INVALID.with_flags(flags.unwrap_or(PteFlags::empty()));
+        serializer.collect_str(&FlagLetters(pte))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<PteFlags>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bits = text.bytes().fold(0, |bits, letter| bits << 1 | u64::from(letter != b'-'));
+        let flags = PteFlags::from_bits_truncate(bits & 0xff);
+        if FlagLetters(Pte::INVALID.with_flags(flags)).to_string() == text {
+            return Ok(Some(flags));
+        }
+        Err(D::Error::custom(format!("`{text}` are no flags: give DAGUXWRV, with a dash for each clear bit")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::trap::Exception;
-    use faultline_abi::trace::ShortName;
+    use faultline_abi::trace::{Planned, ShortName};
 
     const CONTEXT: Context =
         Context { instret: 0x1a2b, step: 0x1a30, hart: 0, mode: Privilege::User, pc: VirtAddr::new(0x1004) };
@@ -569,7 +645,38 @@ mod tests {
         };
         let kernel = [
             TraceEvent::Fault { pid: 1, va: 2, access: Access::Load, class: FaultClass::Lazy, area: None },
-            TraceEvent::Resolved { pid: u64::MAX, va: 2, how: Resolution::Zeroed, frame: 3, pte: 4 },
+            TraceEvent::Plan {
+                pid: 1,
+                va: 2,
+                plan: Planned::Make(ActionKind::Copy, 0xd7),
+                entry: 3,
+                refs: 2,
+                from: trace::Source::Frame,
+            },
+            TraceEvent::Plan {
+                pid: 1,
+                va: 2,
+                plan: Planned::Refuse(ReasonKind::Forbidden),
+                entry: 0,
+                refs: 0,
+                from: trace::Source::PastEnd,
+            },
+            TraceEvent::Resolved {
+                pid: u64::MAX,
+                va: 2,
+                how: Resolution::Zeroed,
+                frame: 3,
+                pte: 4,
+                reason: None,
+            },
+            TraceEvent::Resolved {
+                pid: 1,
+                va: 2,
+                how: Resolution::Killed,
+                frame: 0,
+                pte: 0,
+                reason: Some(ReasonKind::OutOfMemory),
+            },
             TraceEvent::Frame { op: FrameOp::Freed, frame: 1, owner: 2, refs: 0, kind: FrameKind::User },
             TraceEvent::Hand { frame: 1, accessed: true, verdict: Verdict::Victim },
             TraceEvent::Evicted { pid: 1, va: 2, frame: 3, dirty: false, slot: u64::MAX },
@@ -618,6 +725,26 @@ mod tests {
         for kind in EventKind::ALL {
             assert!(seen.contains(kind), "{kind} is not tested");
         }
+    }
+
+    #[test]
+    fn a_plan_says_what_is_to_be_done_and_what_was_seen() {
+        let plan = |what: &What| Event::new(1, &CONTEXT, what.clone()).to_json();
+        let lines: Vec<String> =
+            one_of_each().iter().filter(|what| what.kind() == EventKind::Plan).map(plan).collect();
+        let copy = r#""kind":"plan","pid":1,"va":"0x2","action":"copy","flags":"DA-U-WRV","entry":"0x3","refs":2,"from":"frame"}"#;
+        let refuse = r#""action":"refuse","reason":"forbidden","entry":"0x0","refs":0,"from":"past-end"}"#;
+        assert!(lines[0].ends_with(copy) && lines[1].ends_with(refuse), "{lines:?}");
+        let wrong = lines[0].replace("DA-U-WRV", "DA-U-W-V-");
+        let error = serde_json::from_str::<Event>(&wrong).unwrap_err().to_string();
+        assert!(error.starts_with("`DA-U-W-V-` are no flags"), "{error}");
+    }
+
+    #[test]
+    fn a_resolution_without_a_reason_is_written_as_it_always_was() {
+        let line = r#"{"n":1,"instret":"0x1","step":"0x1","hart":0,"mode":"S","pc":"0x1","source":"kernel","kind":"resolved","pid":1,"va":"0x2","how":"killed","frame":"0x0","pte":"0x0"}"#;
+        let event: Event = serde_json::from_str(line).unwrap();
+        assert_eq!(event.to_json(), line);
     }
 
     #[test]

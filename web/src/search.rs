@@ -49,6 +49,7 @@ fn page(what: &What) -> Option<VirtAddr> {
         What::Trap(trap) => trap.page_fault().map(|_| VirtAddr::new(trap.stval)),
         What::Pte(change) | What::Ad(change) => change.va.filter(|_| change.level == 0),
         What::Fault { va, .. } | What::Resolved { va, .. } | What::Evicted { va, .. } => Some(*va),
+        What::Plan(plan) => Some(plan.va),
         _ => None,
     };
     va.map(VirtAddr::page_down)

@@ -1,14 +1,14 @@
 //! The fault card: one page fault with everything that is known of it at a position of the run.
 
 use faultline_abi::sv39::{Access, Check, WalkStep, satp_root};
-use faultline_abi::trace::{AreaKind, FaultClass, ProcessOp, Resolution};
+use faultline_abi::trace::{AreaKind, FaultClass, ProcessOp, ReasonKind, Resolution};
 use faultline_abi::{PhysAddr, VirtAddr};
 
-use crate::event::{Event, Trap, What};
+use crate::event::{Event, Plan, Trap, What};
 use crate::hart::Privilege;
 use crate::narrate::episode::{Episode, Outcome, is_clearing};
 use crate::narrate::state::{Area, History, Process, View};
-use crate::narrate::words::{self, Told, area_name};
+use crate::narrate::words::{self, Asked, Told, area_name};
 
 /// A page fault and its answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,8 @@ pub struct Card {
     pub answer: Vec<Step>,
     /// What came of it, in the end.
     pub outcome: Outcome,
+    /// Why the kernel refused the access, if it did and said so.
+    pub refused: Option<ReasonKind>,
     /// Whether the answer lies wholly in the past.
     pub is_over: bool,
     /// Number of the event that ends the answer.
@@ -106,6 +108,7 @@ impl Card {
             place,
             answer: answer(history, episode, &view, so_far),
             outcome: episode.outcome,
+            refused: refused(events_of(history, episode)),
             is_over: episode.end.is_some_and(|end| so_far > end),
             end: episode.end,
         })
@@ -151,17 +154,17 @@ impl Card {
     /// One sentence for the moment when the answer is complete.
     #[must_use]
     pub fn closing(&self) -> String {
-        match self.outcome {
-            Outcome::Killed => format!(
-                "The kernel killed {}: it may not {} {:#x}.",
-                self.who(),
-                words::wanted(self.access),
-                self.trap.stval
-            ),
-            Outcome::Promised | Outcome::Resolved | Outcome::Unanswered => {
+        let (who, wanted, va) = (self.who(), words::wanted(self.access), self.trap.stval);
+        match (self.outcome, self.refused) {
+            (Outcome::Killed, Some(reason)) => {
+                let reason = words::reason(reason);
+                format!("The kernel killed {who}, which tried to {wanted} {va:#x}: {reason}.")
+            }
+            (Outcome::Killed, None) => format!("The kernel killed {who}: it may not {wanted} {va:#x}."),
+            (Outcome::Promised | Outcome::Resolved | Outcome::Unanswered, _) => {
                 format!(
                     "The page is there now. {} executes the same instruction again, and knows nothing of all this.",
-                    capitalised(&self.who())
+                    capitalised(&who)
                 )
             }
         }
@@ -231,38 +234,58 @@ impl Group {
     }
 }
 
-fn answer(history: &History, episode: Episode, view: &View, so_far: usize) -> Vec<Step> {
+/// The events that answer a page fault.
+fn events_of(history: &History, episode: Episode) -> &[Event] {
     let last = episode.end.unwrap_or_else(|| history.events.len().saturating_sub(1));
-    let events = history.events.get(episode.trap + 1..=last).unwrap_or(&[]);
+    history.events.get(episode.trap + 1..=last).unwrap_or(&[])
+}
+
+/// Why the access was refused; what came in the way of a plan says more than the plan.
+fn refused(events: &[Event]) -> Option<ReasonKind> {
+    events.iter().rev().find_map(|event| match &event.what {
+        What::Resolved { reason, .. } => *reason,
+        What::Plan(plan) => plan.reason,
+        _ => None,
+    })
+}
+
+fn answer(history: &History, episode: Episode, view: &View, so_far: usize) -> Vec<Step> {
+    let events = events_of(history, episode);
     let same = |a: &Event, b: &Event| {
         let group = Group::of(&a.what);
         group != Group::Single && group == Group::of(&b.what)
     };
     let mut first = episode.trap + 1;
+    let mut asked = None;
     let mut steps = Vec::new();
     for group in events.chunk_by(same) {
-        steps.push(step(first, group, view, so_far));
+        if let [Event { what: What::Fault { access, area, .. }, .. }] = group {
+            asked = Some(Asked { access: *access, area: *area });
+        }
+        steps.push(step(first, group, asked, view, so_far));
         first += group.len();
     }
     steps
 }
 
-fn step(first: usize, events: &[Event], view: &View, so_far: usize) -> Step {
+/// A step of the answer to what was `asked`, told from events `first` and following.
+fn step(first: usize, events: &[Event], asked: Option<Asked>, view: &View, so_far: usize) -> Step {
     let last = first + events.len() - 1;
     Step {
         event: last,
-        told: told(events, view),
+        told: told(events, asked, view),
         when: When::of(first, last, so_far),
         is_bad: events.iter().any(|event| is_bad(&event.what)),
     }
 }
 
-fn told(events: &[Event], view: &View) -> Told {
+fn told(events: &[Event], asked: Option<Asked>, view: &View) -> Told {
     let tell = |event: &Event| words::happened(&event.what, &view.processes);
     let switch = events.iter().find(|event| matches!(event.what, What::Satp { .. }));
     match (switch, events) {
         (Some(switch), _) => tell(switch),
-        (None, [event]) => match event.what {
+        (None, [event]) => match &event.what {
+            What::Plan(plan) => words::planned(plan, asked),
             What::Return { to: Privilege::User, .. } => {
                 Told { what: "Back to the program, at the same instruction".into(), ..tell(event) }
             }
@@ -293,6 +316,7 @@ fn is_bad(what: &What) -> bool {
         what,
         What::Warning(_)
             | What::Fault { class: FaultClass::Invalid, .. }
+            | What::Plan(Plan { reason: Some(_), .. })
             | What::Resolved { how: Resolution::Killed, .. }
             | What::Process { op: ProcessOp::Killed, .. }
     )
@@ -309,9 +333,9 @@ pub fn capitalised(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::narrate::testing::{
-        ad, area, fault, frame, numbered, page_fault, process, pte, resolved, returned,
+        ad, area, fault, frame, make, numbered, page_fault, process, pte, resolved, returned,
     };
-    use faultline_abi::trace::{AreaOp, FrameKind, FrameOp};
+    use faultline_abi::trace::{ActionKind, AreaOp, FrameKind, FrameOp, Source};
 
     /// A process with a heap that faults once; the trap is event 3, the last word event 11.
     fn lazy_story() -> History {
@@ -368,6 +392,46 @@ mod tests {
         let card = Card::new(&lazy_story(), 0, 4).expect("there is a fault");
         let events: Vec<usize> = card.answer.iter().map(|step| step.event).collect();
         assert_eq!(events, [6, 7, 8, 9, 10, 11, 12]);
+    }
+
+    #[test]
+    fn the_plan_is_told_with_the_checks_of_area_and_entry() {
+        let mut events = lazy_story().events;
+        let plan = make(ActionKind::Zero, 0x17, 0, 0, Source::Zeros);
+        events.insert(8, Event { what: What::Plan(plan), ..events[7].clone() });
+        let mut history = History::default();
+        history.learn(0, events.into_iter().zip(0..).map(|(event, n)| Event { n, ..event }).collect());
+        let card = Card::new(&history, 0, 4).expect("there is a fault");
+        let step = &card.answer[2];
+        assert_eq!(step.told.what, "Planned: zero, map a frame full of zeros");
+        assert_eq!(step.told.checks[0], "The address lies in the heap, which may be written");
+        assert_eq!(step.told.checks.len(), 3);
+    }
+
+    #[test]
+    fn what_came_in_the_way_of_the_plan_is_the_reason() {
+        let plan = make(ActionKind::Zero, 0x17, 0, 0, Source::Zeros);
+        let killed = What::Resolved {
+            pid: 1,
+            va: VirtAddr::new(0x9008),
+            how: Resolution::Killed,
+            frame: PhysAddr::new(0),
+            pte: faultline_abi::sv39::Pte::INVALID,
+            reason: Some(ReasonKind::OutOfMemory),
+        };
+        let mut events = numbered([
+            page_fault(15, 0x9008, 0x101c),
+            fault(0x9008, FaultClass::Lazy),
+            What::Plan(plan),
+            killed,
+            process(ProcessOp::Killed, 1, 15, ""),
+        ]);
+        events[0].mode = Privilege::User;
+        let mut history = History::default();
+        history.learn(0, events);
+        let card = Card::new(&history, 0, 5).expect("there is a fault");
+        assert_eq!(card.refused, Some(ReasonKind::OutOfMemory));
+        assert!(card.closing().ends_with("to write to 0x9008: out of memory: no frame is left."));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Events for tests, made without a machine.
 
-use faultline_abi::sv39::{Access, Check, Pte, WalkStep};
+use faultline_abi::sv39::{Access, Check, Pte, PteFlags, WalkStep};
 use faultline_abi::trace::{
-    AreaKind, AreaOp, FaultClass, FrameKind, FrameOp, ProcessOp, Resolution, Verdict,
+    ActionKind, AreaKind, AreaOp, FaultClass, FrameKind, FrameOp, ProcessOp, ReasonKind, Resolution, Source,
+    Verdict,
 };
 use faultline_abi::{PhysAddr, VirtAddr};
 
-use crate::event::{Event, PteChange, Trap, What, Word};
+use crate::event::{Event, Plan, PteChange, Trap, What, Word};
 use crate::hart::Privilege;
 use crate::trap::{Cause, Exception};
 
@@ -66,8 +67,22 @@ pub fn fault(va: u64, class: FaultClass) -> What {
     What::Fault { pid: 1, va: VirtAddr::new(va), access: Access::Store, class, area: Some(AreaKind::Heap) }
 }
 
+/// A plan of pid 1 about 0x9008 that makes an entry.
+pub fn make(action: ActionKind, flags: u64, entry: u64, refs: u32, from: Source) -> Plan {
+    let flags = Some(PteFlags::from_bits_truncate(flags));
+    let (va, entry) = (VirtAddr::new(0x9008), Pte::from_raw(entry));
+    Plan { pid: 1, va, action, flags, reason: None, entry, refs, from }
+}
+
+/// A plan of pid 1 about 0x9008 that refuses.
+pub fn refuse(reason: ReasonKind, from: Source) -> Plan {
+    let reason = Some(reason);
+    Plan { flags: None, reason, ..make(ActionKind::Refuse, 0, 0, 0, from) }
+}
+
 pub fn resolved(va: u64, how: Resolution) -> What {
-    What::Resolved { pid: 1, va: VirtAddr::new(va), how, frame: PhysAddr::new(0), pte: Pte::INVALID }
+    let (va, frame) = (VirtAddr::new(va), PhysAddr::new(0));
+    What::Resolved { pid: 1, va, how, frame, pte: Pte::INVALID, reason: None }
 }
 
 pub fn returned(target: u64) -> What {

@@ -1,10 +1,12 @@
 //! The machine's facts in a student's words, each with the place in the specification.
 
 mod happened;
+mod plan;
 
 use faultline_abi::sv39::{Access, Check};
 
 pub use happened::{Told, area_name, fault_class, frame_kind, happened, mode, name, resolved};
+pub use plan::{Asked, action, planned, reason};
 
 /// A sentence, and where the specification says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use crate::event::Event;
 
 /// The columns. What an event does not have is empty; `event` is its whole JSON.
 pub const CSV_HEADER: &str = "n,instret,step,hart,mode,pc,source,kind,op,pid,va,frame,access,class,how,check,scause,\
-                              stval,sepc,satp,level,pte_addr,old,new,refs,owner,event";
+                              stval,sepc,satp,level,pte_addr,old,new,refs,owner,action,flags,reason,entry,from,event";
 
 /// An event as a row, without the line's end. 64-bit values are hexadecimal, as in JSON.
 #[must_use]
@@ -38,7 +38,8 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::event::What;
-    use crate::narrate::testing::{numbered, page_fault, pte};
+    use crate::narrate::testing::{make, numbered, page_fault, pte};
+    use faultline_abi::trace::{ActionKind, Source};
 
     #[test]
     fn a_row_has_a_cell_for_each_column_and_the_whole_event_at_its_end() {
@@ -50,6 +51,10 @@ mod tests {
         assert!(first.contains(r#","{""n"":0,""instret"":""0x0"","#), "{first}");
         let second = csv_line(&events[1]);
         assert!(second.contains(",pte,,,0x9000,,,,,,,,,,0,"), "{second}");
-        assert_eq!(CSV_HEADER.split(',').count(), 27);
+        assert_eq!(CSV_HEADER.split(',').count(), 32);
+        let plan = make(ActionKind::Copy, 0xd7, 0x13, 2, Source::Frame);
+        let third = csv_line(&numbered([What::Plan(plan)])[0]);
+        assert!(third.contains(",plan,,1,0x9008,,"), "{third}");
+        assert!(third.contains(",2,,copy,DA-U-WRV,,0x13,frame,"), "{third}");
     }
 }

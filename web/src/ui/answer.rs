@@ -48,6 +48,7 @@ fn step(desk: &Desk, step: &Step) -> Html {
                     if coming { <span class="visually-hidden">{ " (coming up)" }</span> }
                 </button>
                 { detail(desk, step) }
+                { checks(&told.checks) }
                 { entry(desk, step) }
             </span>
         </li>
@@ -66,6 +67,18 @@ fn detail(desk: &Desk, step: &Step) -> Html {
                 { if detail.is_empty() { "frame " } else { ", frame " } }{ frame_link(desk, *frame) }
             }
         </span>
+    }
+}
+
+/// What the kernel looked at, check by check.
+fn checks(checks: &[String]) -> Html {
+    if checks.is_empty() {
+        return html! {};
+    }
+    html! {
+        <ul class="checks" aria-label="The checks">
+            { for checks.iter().map(|check| html! { <li>{ check.clone() }</li> }) }
+        </ul>
     }
 }
 

@@ -17,6 +17,7 @@ pub fn tracepoint(event: TraceEvent) {
         TraceEvent::Area { .. } => hint::<7>(arguments),
         TraceEvent::Process { .. } => hint::<8>(arguments),
         TraceEvent::Syscall { .. } => hint::<9>(arguments),
+        TraceEvent::Plan { .. } => hint::<10>(arguments),
     }
 }
 

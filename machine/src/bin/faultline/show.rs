@@ -200,6 +200,7 @@ fn fault(history: &History, count: usize, sources: Option<&Sources>) -> Vec<Stri
         let detail =
             if step.told.detail.is_empty() { String::new() } else { format!(" ({})", step.told.detail) };
         lines.push(format!("{mark} event {}: {}{detail}", step.event, step.told.what));
+        lines.extend(step.told.checks.iter().map(|check| format!("    {check}.")));
     }
     if card.is_over {
         lines.push(card.closing());

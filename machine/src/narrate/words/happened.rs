@@ -18,6 +18,8 @@ pub struct Told {
     pub what: String,
     /// More about it; may be empty.
     pub detail: String,
+    /// What was looked at on the way, one sentence each without its full stop; mostly empty.
+    pub checks: Vec<String>,
     /// The frame it is about.
     pub frame: Option<PhysAddr>,
     /// The page-table entry that changed: where it lies, before, after.
@@ -57,7 +59,10 @@ pub fn happened(what: &What, processes: &Processes) -> Told {
         }
         What::Warning(warning) => Told::new(format!("Warning: {}", warning.text)),
         What::Fault { pid, va, class, area, .. } => classified(&who(*pid), va.get(), *class, *area),
-        What::Resolved { how, frame, .. } => Told::new(resolved(*how)).about(*frame),
+        What::Plan(plan) => super::planned(plan, None),
+        What::Resolved { how, frame, reason, .. } => {
+            Told::new(resolved(*how)).detail(reason.map_or("", super::reason)).about(*frame)
+        }
         What::Frame { op, frame, owner, refs, usage } => framed(*op, *frame, &who(*owner), *refs, *usage),
         What::Hand { frame, accessed, verdict } => hand(*frame, *accessed, *verdict),
         What::Evicted { pid, va, frame, slot, .. } => {
