@@ -50,13 +50,13 @@ const fn case(options: &'static str) -> Case {
 const CASES: [Case; 10] = [
     case("init=vmtests sbrk=lazy"),
     case("init=vmtests sbrk=eager"),
-    case("init=vmtests:steady fork=cow exec=demand zero=shared quantum=6000000"),
+    case("init=vmtests:steady fork=cow exec=demand zero=shared quantum=20000000"),
     Case { memory_mib: 128, options: "init=vmtests fork=cow exec=demand zero=shared", order: Order::Any },
     Case { memory_mib: 16, options: "init=hog,hello sbrk=lazy", order: Order::EachProcess },
-    case("init=vmtests:steady frames=60 policy=clock quantum=6000000"),
-    case("init=vmtests:steady frames=60 policy=fifo fork=cow exec=demand zero=shared quantum=6000000"),
-    case("init=vmtests:steady frames=60 policy=aging fork=cow exec=demand quantum=6000000"),
-    case("init=vmtests:steady frames=60 policy=random fork=cow quantum=6000000"),
+    case("init=vmtests:steady frames=60 policy=clock quantum=20000000"),
+    case("init=vmtests:steady frames=60 policy=fifo fork=cow exec=demand zero=shared quantum=20000000"),
+    case("init=vmtests:steady frames=60 policy=aging fork=cow exec=demand quantum=20000000"),
+    case("init=vmtests:steady frames=60 policy=random fork=cow quantum=20000000"),
     Case { memory_mib: 128, options: "init=vmtests:timed frames=200 fork=cow", order: Order::Any },
 ];
 
