@@ -28,7 +28,7 @@ pub const MEMORY_MAX: usize = 64 << 10;
 /// A page table and what hangs below it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
-    /// Level: 2 for the root.
+    /// Level: 2 for the root of an Sv39 address space, 3 for that of an Sv48 one.
     pub level: u32,
     /// Physical address.
     pub addr: PhysAddr,
@@ -101,6 +101,12 @@ impl Mapping {
 }
 
 impl Table {
+    /// How addresses are translated where this table is the root.
+    #[must_use]
+    pub const fn scheme(&self) -> Scheme {
+        if self.level + 1 == Scheme::Sv48.levels() { Scheme::Sv48 } else { Scheme::Sv39 }
+    }
+
     /// Every leaf below this table, in order of address.
     #[must_use]
     pub fn mappings(&self) -> Vec<Mapping> {

@@ -291,6 +291,12 @@ impl<D: Devices> Machine<D> {
         &self.harts[index]
     }
 
+    /// The number of the hart whose turn it is.
+    #[must_use]
+    pub const fn whose_turn(&self) -> usize {
+        self.schedule.hart
+    }
+
     /// All harts, by number.
     #[must_use]
     pub fn harts(&self) -> &[Hart] {

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use faultline_abi::satp::{Root, Scheme};
 use faultline_abi::sv39::PteFlags;
 use faultline_abi::trace::ProcessOp;
-use faultline_abi::{Ppn, VirtAddr};
-use serde::Serialize;
+use faultline_abi::{PhysAddr, Ppn, VirtAddr};
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, What, Word};
 use crate::inspect::{self, Mapping, Table, User};
@@ -49,7 +49,7 @@ struct Known {
 }
 
 /// What an address space is named after.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NamedAfter {
     /// The program of the process that has it.
@@ -87,6 +87,19 @@ pub struct Space {
     pub asids: Vec<u16>,
     /// What its tables say now; `None` where it has ended.
     pub contents: Option<Contents>,
+}
+
+/// A root table, and what its address space is called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootName {
+    /// Physical address of the table.
+    pub root: PhysAddr,
+    /// How addresses are translated.
+    pub scheme: Scheme,
+    /// The name.
+    pub name: String,
+    /// What the name comes from.
+    pub named_after: NamedAfter,
 }
 
 /// What hangs below a root, counted.
@@ -155,9 +168,9 @@ impl Spaces {
         let Some(root) = Root::of(satp) else { return };
         let Some(space) = self.space(root.frame) else { return };
         if space.loads == 0 {
-            (space.first, space.scheme) = (step, root.scheme);
+            space.first = step;
         }
-        (space.last, space.loads) = (step, space.loads + 1);
+        (space.scheme, space.last, space.loads) = (root.scheme, step, space.loads + 1);
         space.harts.insert(hart);
         if space.asids.len() < ASIDS_MAX {
             space.asids.insert(asid(satp));
@@ -206,6 +219,16 @@ impl Spaces {
         self.loaded_spaces().filter(|space| !space.ended).map(Known::root).collect()
     }
 
+    /// What each root that `satp` has named is called, in order of first appearance. A frame that was the
+    /// root of several, one after the other, is called after the last.
+    #[must_use]
+    pub fn names(&self, symbols: &Symbols) -> Vec<RootName> {
+        let numbered = || self.spaces.iter().enumerate().filter(|(_, known)| known.loads > 0);
+        let last: BTreeMap<Ppn, usize> = numbered().map(|(at, known)| (known.frame, at)).collect();
+        let names = numbered().filter(|(at, known)| last.get(&known.frame) == Some(at));
+        names.map(|(_, known)| known.root_name(symbols)).collect()
+    }
+
     fn loaded_spaces(&self) -> impl Iterator<Item = &Known> {
         self.spaces.iter().filter(|space| space.loads > 0)
     }
@@ -249,6 +272,11 @@ impl Known {
             Some(name) => (name.to_owned(), NamedAfter::Symbol),
             None => (format!("root {root}"), NamedAfter::Frame),
         }
+    }
+
+    fn root_name(&self, symbols: &Symbols) -> RootName {
+        let (name, named_after) = self.name(symbols);
+        RootName { root: self.frame.base(), scheme: self.scheme, name, named_after }
     }
 
     fn space(&self, ram: &Ram, symbols: &Symbols, shared: &[SharedFrame]) -> Space {

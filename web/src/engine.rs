@@ -283,6 +283,7 @@ impl Engine {
     fn watch(&mut self, watch: Watch) -> Vec<Update> {
         match watch {
             Watch::Root(root) => self.camera.watch(root),
+            Watch::Hart(hart) => self.camera.watch_hart(hart),
             Watch::Tlb(None) => self.tlb = None,
             Watch::Tlb(Some(shape)) => match tlb::Watched::new(&shape) {
                 Ok(watched) => self.tlb = Some(watched),

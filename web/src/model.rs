@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use faultline_abi::satp::Scheme;
 use faultline_abi::scenario::{Input, Scenario};
 use faultline_abi::sv39::Pte;
 use faultline_abi::{PhysAddr, VirtAddr};
 use faultline_machine::event::What;
-use faultline_machine::hart::Privilege;
+use faultline_machine::spaces::NamedAfter;
 
 use crate::card::Card;
 use crate::episode::Episode;
@@ -252,10 +253,9 @@ impl Model {
         }
     }
 
-    /// Whether the kernel is in the middle of nothing.
+    /// Whether the kernel is in the middle of nothing, on any hart.
     fn is_settled(&self) -> bool {
-        let in_user = |snapshot: &Rc<Snapshot>| snapshot.registers.mode == Privilege::User;
-        self.snapshot.as_ref().is_some_and(in_user)
+        self.snapshot.as_ref().is_some_and(|snapshot| snapshot.settled)
     }
 
     /// Events up to the present.
@@ -304,6 +304,39 @@ impl Model {
     #[must_use]
     pub fn table(&self) -> Option<&Table> {
         self.snapshot.as_ref()?.table.as_ref()
+    }
+
+    /// How the watched page tables translate addresses.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.table().map_or(Scheme::Sv39, Table::scheme)
+    }
+
+    /// The hart that is shown.
+    #[must_use]
+    pub fn hart(&self) -> u32 {
+        self.snapshot.as_ref().map_or(0, |snapshot| snapshot.hart)
+    }
+
+    /// Harts of the machine.
+    #[must_use]
+    pub fn harts(&self) -> u32 {
+        self.snapshot.as_ref().map_or(1, |snapshot| snapshot.harts)
+    }
+
+    /// What the page tables at this root are called: after their process, else after the kernel's variable
+    /// that the root is, else the kernel's where it tells of every process, else by the address alone.
+    #[must_use]
+    pub fn root_name(&self, root: PhysAddr) -> String {
+        let known =
+            self.snapshot.iter().flat_map(|snapshot| &snapshot.roots).find(|known| known.root == root);
+        let named = known.filter(|known| known.named_after != NamedAfter::Frame);
+        match (self.view.processes.of_root(root), named) {
+            (Some(process), _) => process.label(),
+            (None, Some(named)) => named.name.clone(),
+            (None, None) if !self.view.processes.by_pid.is_empty() => "the kernel".into(),
+            (None, None) => "an address space without a name".into(),
+        }
     }
 
     /// The process whose page tables are watched.

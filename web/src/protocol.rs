@@ -42,6 +42,8 @@ pub enum Command {
 pub enum Watch {
     /// The page tables of this root; `None` follows the program that runs.
     Root(Option<PhysAddr>),
+    /// The registers of this hart; `None` follows the hart that moves.
+    Hart(Option<u32>),
     /// A modelled TLB of this shape, as [`Geometry`] reads it; `None` for no TLB.
     ///
     /// [`Geometry`]: faultline_machine::translations::Geometry

@@ -4,6 +4,7 @@ use faultline_abi::sv39::Pte;
 use faultline_abi::{PhysAddr, VirtAddr};
 pub use faultline_machine::inspect::{Entry, Instruction, Registers, Table};
 pub use faultline_machine::narrate::state::Mapped;
+pub use faultline_machine::spaces::RootName;
 use serde::{Deserialize, Serialize};
 
 /// Where the machine stands, and what it looks like there.
@@ -21,7 +22,15 @@ pub struct Snapshot {
     pub ended: Option<String>,
     /// Whether the guest waits for somebody to type.
     pub waits: bool,
-    /// The hart's registers.
+    /// Harts of the machine.
+    pub harts: u32,
+    /// The hart that is shown: the one that is watched, else the one that moved last.
+    pub hart: u32,
+    /// The hart that is watched; `None` follows the one that moves.
+    pub watched_hart: Option<u32>,
+    /// Whether every hart runs a program or waits: the kernel is in the middle of nothing.
+    pub settled: bool,
+    /// That hart's registers.
     pub registers: Registers,
     /// The instruction that comes next.
     pub next: Option<Instruction>,
@@ -35,8 +44,8 @@ pub struct Snapshot {
     pub console: String,
     /// The root that is watched; `None` follows the program that runs.
     pub watched: Option<PhysAddr>,
-    /// Root page tables that `satp` has held.
-    pub roots: Vec<PhysAddr>,
+    /// Root page tables that `satp` has held, with their names.
+    pub roots: Vec<RootName>,
     /// Every page of 4 KiB that a living process maps, counted from the page tables.
     pub mapped: Vec<Mapped>,
     /// The page tables that are watched.

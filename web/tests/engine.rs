@@ -1,8 +1,12 @@
 //! The worker's engine on the real images: what the page is told, without a browser.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod foreign;
 mod guest;
 
+use faultline_abi::PhysAddr;
+use faultline_abi::board::DRAM_BASE;
+use faultline_abi::satp::Scheme;
 use faultline_abi::scenario::{Note, Start};
 use faultline_machine::hart::Privilege;
 use faultline_web::catalogue;
@@ -20,13 +24,16 @@ struct Desk {
 
 impl Desk {
     fn open(scenario: &str, options: &[(&str, &str)]) -> Option<Self> {
-        let fetched: Fetched = guest::fetched(scenario)?;
         let options = options.iter().map(|&(key, value)| (key.into(), value.into())).collect();
         let load = Load { scenario: scenario.into(), options, ..Load::default() };
+        Some(Self::boot(load, guest::fetched(scenario)?))
+    }
+
+    fn boot(load: Load, fetched: Fetched) -> Self {
         let (engine, updates) = Engine::boot(load, fetched).expect("the scenario boots");
         let mut desk = Self { engine, model: Model::default().after(Action::Updates(updates)) };
         desk.settle();
-        Some(desk)
+        desk
     }
 
     fn take(&mut self, updates: Vec<Update>) {
@@ -232,4 +239,37 @@ fn while_it_runs_the_page_is_told_no_more_than_it_can_show() {
     assert!(desk.engine.command(Command::Shown).is_empty());
     assert_eq!(stops(&desk.engine.slice()), 1);
     assert_eq!(stops(&desk.engine.command(Command::Pause)), 1, "where it stops is always told");
+}
+
+#[test]
+fn a_foreign_kernel_with_four_levels_and_two_harts_has_its_cards() {
+    let mut desk = Desk::boot(Load::default(), foreign::fetched());
+    let root = PhysAddr::new(DRAM_BASE + foreign::ROOT * 4096);
+    let first = desk.card().hart;
+    for ordinal in 0..2 {
+        let (card, snapshot) = (desk.card().clone(), desk.model.snapshot.clone().expect("it stands"));
+        assert_eq!((card.ordinal, card.of), (ordinal, 2));
+        assert_eq!(card.hart, if ordinal == 0 { first } else { 1 - first });
+        assert_eq!(card.trap.stval, foreign::STORED + u64::from(card.hart) * 4096);
+        let levels: Vec<u32> = card.walk().iter().map(|step| step.level).collect();
+        assert_eq!((card.scheme(), levels), (Scheme::Sv48, vec![3, 2, 1, 0]));
+        // The registers are those of the hart that faulted, and the instruction is the one that did.
+        assert_eq!((snapshot.harts, snapshot.hart), (2, card.hart));
+        assert_eq!(snapshot.registers.x[10].0, card.trap.stval);
+        assert_eq!(snapshot.faulting.as_ref().map(|found| &*found.text), Some("sd zero,0(a0)"));
+        // The page tables are shown with all their levels, under the kernel's own name for them.
+        let table = desk.model.table().expect("satp names it");
+        assert_eq!((table.addr, table.level, desk.model.scheme()), (root, 3, Scheme::Sv48));
+        assert_eq!(desk.model.root_name(root), "user_pagetable");
+        desk.ask(Command::Step(Until::Fault));
+    }
+    // The other hart, whichever moves.
+    for hart in [0, 1] {
+        desk.ask(Command::Watch(Watch::Hart(Some(hart))));
+        let snapshot = desk.model.snapshot.clone().expect("it stands");
+        assert_eq!((snapshot.hart, snapshot.watched_hart), (hart, Some(hart)));
+        assert_eq!(snapshot.registers.x[10].0, foreign::STORED + u64::from(hart) * 4096);
+    }
+    desk.ask(Command::Watch(Watch::Hart(Some(9))));
+    assert_eq!(desk.model.snapshot.as_ref().and_then(|snapshot| snapshot.watched_hart), None);
 }

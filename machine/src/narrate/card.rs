@@ -1,5 +1,6 @@
 //! The fault card: one page fault with everything that is known of it at a position of the run.
 
+use faultline_abi::satp::{Root, Scheme};
 use faultline_abi::sv39::{Access, Check, WalkStep, satp_root};
 use faultline_abi::trace::{AreaKind, FaultClass, ProcessOp, ReasonKind, Resolution};
 use faultline_abi::{PhysAddr, VirtAddr};
@@ -19,6 +20,8 @@ pub struct Card {
     pub of: usize,
     /// Number of the trap event.
     pub event: usize,
+    /// The hart that took it.
+    pub hart: u32,
     /// The trap.
     pub trap: Trap,
     /// What the instruction wanted.
@@ -101,6 +104,7 @@ impl Card {
             ordinal,
             of: history.episodes.len(),
             event: episode.trap,
+            hart: event.hart,
             trap: trap.clone(),
             access,
             mode: event.mode,
@@ -108,7 +112,7 @@ impl Card {
             place,
             answer: answer(history, episode, &view, so_far),
             outcome: episode.outcome,
-            refused: refused(events_of(history, episode)),
+            refused: refused(history, episode),
             is_over: episode.end.is_some_and(|end| so_far > end),
             end: episode.end,
         })
@@ -118,6 +122,12 @@ impl Card {
     #[must_use]
     pub fn walk(&self) -> &[WalkStep] {
         self.trap.walk.as_deref().unwrap_or(&[])
+    }
+
+    /// How the address was translated; Sv39 where `satp` says nothing of it.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        Root::of(self.trap.satp).map_or(Scheme::Sv39, |root| root.scheme)
     }
 
     /// The root page table.
@@ -199,7 +209,7 @@ impl Place {
 /// The process whose page tables were in force, which is the one that ran.
 fn owner(view: &View, event: &Event, trap: &Trap) -> Option<Process> {
     let by_root = view.processes.of_root(satp_root(trap.satp).base());
-    let running = view.processes.current().filter(|_| event.mode == Privilege::User);
+    let running = view.processes.on_hart(event.hart).filter(|_| event.mode == Privilege::User);
     by_root.or(running).cloned()
 }
 
@@ -234,52 +244,46 @@ impl Group {
     }
 }
 
-/// The events that answer a page fault.
-fn events_of(history: &History, episode: Episode) -> &[Event] {
-    let last = episode.end.unwrap_or_else(|| history.events.len().saturating_sub(1));
-    history.events.get(episode.trap + 1..=last).unwrap_or(&[])
-}
-
 /// Why the access was refused; what came in the way of a plan says more than the plan.
-fn refused(events: &[Event]) -> Option<ReasonKind> {
-    events.iter().rev().find_map(|event| match &event.what {
+fn refused(history: &History, episode: Episode) -> Option<ReasonKind> {
+    let reasons = episode.answer(&history.events).filter_map(|(_, event)| match &event.what {
         What::Resolved { reason, .. } => *reason,
         What::Plan(plan) => plan.reason,
         _ => None,
-    })
+    });
+    reasons.fold(None, |_, reason| Some(reason))
 }
 
 fn answer(history: &History, episode: Episode, view: &View, so_far: usize) -> Vec<Step> {
-    let events = events_of(history, episode);
-    let same = |a: &Event, b: &Event| {
-        let group = Group::of(&a.what);
-        group != Group::Single && group == Group::of(&b.what)
+    let events: Vec<(usize, &Event)> = episode.answer(&history.events).collect();
+    let same = |a: &(usize, &Event), b: &(usize, &Event)| {
+        let group = Group::of(&a.1.what);
+        group != Group::Single && group == Group::of(&b.1.what)
     };
-    let mut first = episode.trap + 1;
     let mut asked = None;
     let mut steps = Vec::new();
     for group in events.chunk_by(same) {
-        if let [Event { what: What::Fault { access, area, .. }, .. }] = group {
+        if let [(_, Event { what: What::Fault { access, area, .. }, .. })] = group {
             asked = Some(Asked { access: *access, area: *area });
         }
-        steps.push(step(first, group, asked, view, so_far));
-        first += group.len();
+        steps.extend(step(group, asked, view, so_far));
     }
     steps
 }
 
-/// A step of the answer to what was `asked`, told from events `first` and following.
-fn step(first: usize, events: &[Event], asked: Option<Asked>, view: &View, so_far: usize) -> Step {
-    let last = first + events.len() - 1;
-    Step {
+/// A step of the answer to what was `asked`.
+fn step(events: &[(usize, &Event)], asked: Option<Asked>, view: &View, so_far: usize) -> Option<Step> {
+    let (&(first, _), &(last, _)) = (events.first()?, events.last()?);
+    let events: Vec<&Event> = events.iter().map(|(_, event)| *event).collect();
+    Some(Step {
         event: last,
-        told: told(events, asked, view),
+        told: told(&events, asked, view),
         when: When::of(first, last, so_far),
         is_bad: events.iter().any(|event| is_bad(&event.what)),
-    }
+    })
 }
 
-fn told(events: &[Event], asked: Option<Asked>, view: &View) -> Told {
+fn told(events: &[&Event], asked: Option<Asked>, view: &View) -> Told {
     let tell = |event: &Event| words::happened(&event.what, &view.processes);
     let switch = events.iter().find(|event| matches!(event.what, What::Satp { .. }));
     match (switch, events) {
@@ -299,7 +303,7 @@ fn told(events: &[Event], asked: Option<Asked>, view: &View) -> Told {
     }
 }
 
-fn cleared(events: &[Event]) -> Told {
+fn cleared(events: &[&Event]) -> Told {
     let count = |wanted: fn(&What) -> bool| events.iter().filter(|event| wanted(&event.what)).count();
     let frames = count(|what| matches!(what, What::Frame { .. }));
     let areas = count(|what| matches!(what, What::Area { .. }));

@@ -1,5 +1,7 @@
 //! A page fault from the trap to the moment when the program goes on, or is no more.
 
+use std::collections::BTreeMap;
+
 use faultline_abi::VirtAddr;
 use faultline_abi::trace::{AreaOp, FaultClass, FrameOp, ProcessOp, Resolution};
 
@@ -22,6 +24,8 @@ pub enum Outcome {
 /// A page fault and the events that answer it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Episode {
+    /// The hart that took the trap; only its events belong to the fault.
+    pub hart: u32,
     /// Number of the trap event.
     pub trap: usize,
     /// Number of the last event that belongs to it, where it is over.
@@ -31,29 +35,33 @@ pub struct Episode {
 }
 
 impl Episode {
-    /// Whether event number `n` belongs to it, in a run of `known` events.
-    #[must_use]
-    pub fn contains(&self, n: usize) -> bool {
-        n >= self.trap && self.end.is_none_or(|end| n <= end)
+    /// The events that answer the fault, with their numbers.
+    pub fn answer<'a>(&self, events: &'a [Event]) -> impl Iterator<Item = (usize, &'a Event)> + use<'a> {
+        let (hart, first) = (self.hart, self.trap + 1);
+        let last = self.end.unwrap_or_else(|| events.len().saturating_sub(1));
+        let answer = events.get(first..=last).unwrap_or(&[]);
+        (first..).zip(answer).filter(move |(_, event)| event.hart == hart)
     }
 }
 
-/// The page faults in these events.
+/// The page faults in these events, in order. Each hart answers its own.
 #[must_use]
 pub fn episodes(events: &[Event]) -> Vec<Episode> {
     let mut all: Vec<Episode> = Vec::new();
-    let mut open: Option<Open> = None;
+    let mut open: BTreeMap<u32, (usize, Open)> = BTreeMap::new();
     for (n, event) in events.iter().enumerate() {
         if let Some((trap, _)) = event.what.page_fault() {
-            all.extend(open.replace(Open::new(n, event, trap)).map(|open| open.episode));
-        } else if let Some(mut now) = open.take() {
-            match now.see(n, event) {
-                Seen::More => open = Some(now),
-                Seen::Over => all.push(now.episode),
+            let now = Open::new(n, event, trap);
+            all.push(now.episode);
+            open.insert(event.hart, (all.len() - 1, now));
+        } else if let Some((at, now)) = open.get_mut(&event.hart) {
+            let seen = now.see(n, event);
+            all[*at] = now.episode;
+            if seen == Seen::Over {
+                open.remove(&event.hart);
             }
         }
     }
-    all.extend(open.map(|open| open.episode));
     all
 }
 
@@ -74,7 +82,8 @@ struct Open {
 
 impl Open {
     fn new(n: usize, event: &Event, trap: &Trap) -> Self {
-        let episode = Episode { trap: n, end: None, outcome: Outcome::Unanswered };
+        let (hart, outcome) = (event.hart, Outcome::Unanswered);
+        let episode = Episode { hart, trap: n, end: None, outcome };
         let page = VirtAddr::new(trap.stval).page_down();
         Self { episode, mode: event.mode, sepc: trap.sepc, page, pid: None }
     }
@@ -155,7 +164,7 @@ mod tests {
             ad(0x9000),
             ad(0xa000),
         ]));
-        assert_eq!(found, [Episode { trap: 1, end: Some(5), outcome: Outcome::Promised }]);
+        assert_eq!(found, [Episode { hart: 0, trap: 1, end: Some(5), outcome: Outcome::Promised }]);
     }
 
     #[test]
@@ -166,7 +175,7 @@ mod tests {
             returned(0x101c),
             ad(0x5000),
         ]));
-        assert_eq!(found, [Episode { trap: 0, end: Some(2), outcome: Outcome::Resolved }]);
+        assert_eq!(found, [Episode { hart: 0, trap: 0, end: Some(2), outcome: Outcome::Resolved }]);
     }
 
     #[test]
@@ -180,13 +189,39 @@ mod tests {
             process(ProcessOp::Switched, 2, 1, "hello"),
             frame(FrameOp::Freed, 0x8010_1000, 2, 0, FrameKind::User),
         ]));
-        assert_eq!(found, [Episode { trap: 0, end: Some(4), outcome: Outcome::Killed }]);
+        assert_eq!(found, [Episode { hart: 0, trap: 0, end: Some(4), outcome: Outcome::Killed }]);
     }
 
     #[test]
     fn a_fault_that_nobody_answers_stays_open() {
         let found = episodes(&user(vec![page_fault(12, 0, 0), page_fault(13, 8, 4)]));
-        let open = |trap| Episode { trap, end: None, outcome: Outcome::Unanswered };
+        let open = |trap| Episode { hart: 0, trap, end: None, outcome: Outcome::Unanswered };
         assert_eq!(found, [open(0), open(1)]);
+    }
+
+    #[test]
+    fn two_harts_answer_their_faults_at_the_same_time() {
+        let mut events = user(vec![
+            page_fault(15, 0x9008, 0x101c),
+            page_fault(13, 0xa000, 0x2000),
+            fault(0x9008, FaultClass::Lazy),
+            fault(0xa000, FaultClass::Cow),
+            returned(0x2000),
+            returned(0x101c),
+            ad(0x9000),
+        ]);
+        for n in [1, 3, 4] {
+            events[n].hart = 1;
+        }
+        let found = episodes(&events);
+        assert_eq!(
+            found,
+            [
+                Episode { hart: 0, trap: 0, end: Some(6), outcome: Outcome::Promised },
+                Episode { hart: 1, trap: 1, end: Some(4), outcome: Outcome::Resolved },
+            ]
+        );
+        let numbers = |episode: &Episode| episode.answer(&events).map(|(n, _)| n).collect::<Vec<_>>();
+        assert_eq!(found.iter().map(numbers).collect::<Vec<_>>(), [vec![2, 5, 6], vec![3, 4]]);
     }
 }

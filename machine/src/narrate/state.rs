@@ -46,6 +46,7 @@ impl View {
                 self.frames.apply(number(event), news);
             }
             What::Process { op, pid, other, root, name } => self.processes.apply(ProcessNews {
+                hart: event.hart,
                 op: *op,
                 pid: *pid,
                 other: *other,
@@ -108,7 +109,7 @@ mod tests {
             (1..=3).map(|n| fold(story[..n].iter().cloned()).processes.by_pid[&1].life).collect();
         assert_eq!(lives, [Life::Ready, Life::Running, Life::Killed(15)]);
         let view = fold(story);
-        assert_eq!(view.processes.running, None);
+        assert!(view.processes.current().is_none());
         assert_eq!(view.processes.by_pid[&1].label(), "lazy (pid 1)");
     }
 
@@ -117,6 +118,22 @@ mod tests {
         let view = fold([process(ProcessOp::Switched, 1, 0, "a"), process(ProcessOp::Switched, 2, 1, "b")]);
         assert_eq!(view.processes.by_pid[&1].life, Life::Ready);
         assert_eq!(view.processes.current().map(|process| process.pid), Some(2));
+    }
+
+    #[test]
+    fn each_hart_has_a_process_of_its_own() {
+        let mut events = numbered([
+            process(ProcessOp::Switched, 1, 0, "a"),
+            process(ProcessOp::Switched, 2, 0, "b"),
+            process(ProcessOp::Switched, 3, 1, "c"),
+        ]);
+        events[1].hart = 1;
+        let mut view = View::default();
+        events.iter().for_each(|event| view.apply(event));
+        let on = |hart| view.processes.on_hart(hart).map(|process| process.pid);
+        assert_eq!((on(0), on(1), on(2)), (Some(3), Some(2), None));
+        let lives: Vec<Life> = view.processes.by_pid.values().map(|process| process.life).collect();
+        assert_eq!(lives, [Life::Ready, Life::Running, Life::Running]);
     }
 
     #[test]

@@ -27,8 +27,8 @@ pub const fn check(check: Check) -> Explained {
     let (short, sentence, source) = match check {
         Check::NonCanonical => (
             "address not canonical",
-            "Bits 63 to 39 of the address must all equal bit 38; they do not, so no table was read.",
-            "Privileged spec, Sv39: Addressing and Memory Protection",
+            "The bits above the translated ones must all equal the highest of those (bit 38 in Sv39, bit 47 in Sv48); they do not, so no table was read.",
+            "Privileged spec, Sv39 and Sv48: Addressing and Memory Protection",
         ),
         Check::TableAccess => (
             "page table unreachable",
@@ -111,7 +111,7 @@ pub enum Field {
     Mode,
     /// `satp`.
     Satp,
-    /// `VPN[2]`, `VPN[1]`, `VPN[0]`.
+    /// `VPN[2]`, `VPN[1]`, `VPN[0]`; in Sv48 `VPN[3]` before them.
     Vpn,
     /// The page offset.
     Offset,
@@ -159,7 +159,7 @@ pub const fn field(field: Field) -> Explained {
         Field::Vpn => (
             "VPN",
             "Nine bits of the virtual page number: the index of an entry in the table of that level, 0 to 511.",
-            "Privileged spec, Sv39: Addressing and Memory Protection",
+            "Privileged spec, Sv39 and Sv48: Addressing and Memory Protection",
         ),
         Field::Offset => (
             "offset",

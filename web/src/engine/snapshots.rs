@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use faultline_abi::satp::Root;
+use faultline_abi::satp::{Root, Scheme};
 use faultline_abi::trace::ProcessOp;
 use faultline_abi::{PAGE_SIZE, PhysAddr, VirtAddr};
 use faultline_machine::event::{Event, What};
 use faultline_machine::hart::{Hart, Privilege};
-use faultline_machine::inspect::{address_spaces, instruction, memory, page_table, registers};
+use faultline_machine::inspect::{instruction, memory, page_table, registers};
 use faultline_machine::loader::Symbols;
 use faultline_machine::machine::Machine;
 use faultline_machine::ram::Ram;
 use faultline_machine::session::Session;
+use faultline_machine::spaces::{RootName, Spaces};
 
 use crate::snapshot::{Instruction, Mapped, Snapshot, Tlb};
 
@@ -22,6 +23,7 @@ const CONSOLE_BYTES: usize = 16 << 10;
 #[derive(Default)]
 pub(super) struct Camera {
     watched: Option<PhysAddr>,
+    hart: Option<u32>,
     /// The instruction behind each page fault, by the number of the trap event.
     faulting: BTreeMap<usize, Option<Instruction>>,
     /// The modelled TLB at the present, where it is known.
@@ -34,6 +36,11 @@ impl Camera {
         self.watched = root;
     }
 
+    /// Shows this hart from now on; `None` follows the one that moves.
+    pub(super) fn watch_hart(&mut self, hart: Option<u32>) {
+        self.hart = hart;
+    }
+
     /// The run goes on differently after this many events.
     pub(super) fn forget_after(&mut self, events: usize) {
         self.faulting.retain(|&trap, _| trap < events);
@@ -44,9 +51,12 @@ impl Camera {
         let faulting = self.faulting(session);
         let position = session.position();
         let past = &session.log()[..position.events];
-        let (machine, hart) = (session.machine(), session.machine().hart(0));
-        let root = self.watched.or_else(|| followed(past, machine));
-        let roots = address_spaces(past);
+        let (machine, harts) = (session.machine(), session.machine().harts());
+        let watched_hart = self.hart.filter(|&hart| index(hart) < harts.len());
+        let number = watched_hart.unwrap_or_else(|| moved_last(past, position.step, machine));
+        let hart = machine.hart(index(number));
+        let root = self.watched.or_else(|| followed(past, number, hart));
+        let roots = Spaces::of(past).names(session.symbols());
         Snapshot {
             events: position.events,
             instret: position.instret,
@@ -54,6 +64,10 @@ impl Camera {
             running: false,
             ended: None,
             waits: false,
+            harts: u32::try_from(harts.len()).unwrap_or(u32::MAX),
+            hart: number,
+            watched_hart,
+            settled: harts.iter().all(|hart| hart.mode() == Privilege::User || is_idle(hart, harts)),
             registers: registers(hart),
             next: instruction(machine.ram(), hart.satp(), hart.pc()),
             code: around(machine.ram(), hart),
@@ -63,7 +77,7 @@ impl Camera {
             watched: self.watched,
             mapped: mapped(machine.ram(), past, &roots),
             table: root.map(|root| page_table(machine.ram(), known(&roots, root))),
-            roots: roots.into_iter().map(|root| root.frame.base()).collect(),
+            roots,
             tlb: self.tlb.clone(),
         }
     }
@@ -104,10 +118,26 @@ fn around(ram: &Ram, hart: &Hart) -> Vec<Instruction> {
     before.into_iter().chain(follow(pc, 9)).collect()
 }
 
-/// The root of the program that runs, or ran last: that of the last trap from U-mode.
-fn followed(past: &[Event], machine: &Machine) -> Option<PhysAddr> {
-    let hart = machine.hart(0);
-    let last = past.iter().rev().find_map(|event| match &event.what {
+/// The hart whose event just happened; else the one whose turn it is.
+fn moved_last(past: &[Event], step: u64, machine: &Machine) -> u32 {
+    match past.last() {
+        Some(event) if step <= event.step + 1 => event.hart,
+        _ => u32::try_from(machine.whose_turn()).unwrap_or(0),
+    }
+}
+
+/// Whether a hart of several waits for work, as those do that nobody has given any.
+fn is_idle(hart: &Hart, harts: &[Hart]) -> bool {
+    harts.len() > 1 && hart.is_waiting()
+}
+
+fn index(hart: u32) -> usize {
+    usize::try_from(hart).unwrap_or(usize::MAX)
+}
+
+/// The root of the program that runs on a hart, or ran there last: that of its last trap from U-mode.
+fn followed(past: &[Event], number: u32, hart: &Hart) -> Option<PhysAddr> {
+    let last = past.iter().rev().filter(|event| event.hart == number).find_map(|event| match &event.what {
         What::Trap(trap) if event.mode == Privilege::User => Some(trap.satp),
         _ => None,
     });
@@ -120,13 +150,13 @@ fn root(satp: u64) -> Option<PhysAddr> {
 }
 
 /// The root at this address as `satp` named it; for Sv39 where it never did.
-fn known(roots: &[Root], addr: PhysAddr) -> Root {
-    let named = roots.iter().find(|root| root.frame == addr.page());
-    named.copied().unwrap_or_else(|| Root::sv39(addr.page()))
+fn known(roots: &[RootName], addr: PhysAddr) -> Root {
+    let named = roots.iter().find(|named| named.root == addr);
+    Root { scheme: named.map_or(Scheme::Sv39, |named| named.scheme), frame: addr.page() }
 }
 
 /// Every page that a living process maps.
-fn mapped(ram: &Ram, past: &[Event], roots: &[Root]) -> Vec<Mapped> {
+fn mapped(ram: &Ram, past: &[Event], roots: &[RootName]) -> Vec<Mapped> {
     let pages = |root: PhysAddr| {
         let small =
             page_table(ram, known(roots, root)).mappings().into_iter().filter(|mapping| mapping.level == 0);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use faultline_abi::satp::Scheme;
 use faultline_abi::sv39::{Pte, PteFlags};
 use faultline_abi::trace::AreaKind;
 use faultline_abi::{PAGE_SIZE, VirtAddr};
@@ -118,7 +119,7 @@ pub type Leaves = BTreeMap<VirtAddr, Pte>;
 
 /// The rows of a process's address space, highest address first.
 #[must_use]
-pub fn rows(process: &Process, leaves: &Leaves, view: &View) -> Vec<Row> {
+pub fn rows(process: &Process, leaves: &Leaves, view: &View, scheme: Scheme) -> Vec<Row> {
     let source = Pages { leaves, view, pid: process.pid };
     let mut rows = Vec::new();
     let mut low = VirtAddr::new(0);
@@ -127,13 +128,15 @@ pub fn rows(process: &Process, leaves: &Leaves, view: &View) -> Vec<Row> {
         rows.push(source.area_row(*area));
         low = low.max(area.end);
     }
-    source.push_gap(&mut rows, low, USER_TOP);
+    source.push_gap(&mut rows, low, lower_half_end(scheme));
     rows.reverse();
     rows
 }
 
-/// The end of the lower half of an Sv39 address space.
-const USER_TOP: VirtAddr = VirtAddr::new(1 << 38);
+/// The end of the lower half of an address space, above which addresses begin with ones.
+const fn lower_half_end(scheme: Scheme) -> VirtAddr {
+    VirtAddr::new(1 << (scheme.bits() - 1))
+}
 
 /// What is known of the pages of one process.
 struct Pages<'a> {
@@ -199,7 +202,7 @@ mod tests {
     #[test]
     fn rows_run_from_the_top_down_and_leave_nothing_out() {
         let process = process([area(0x1000, 0x3000, AreaKind::Text), area(0x5000, 0x6800, AreaKind::Heap)]);
-        let rows = rows(&process, &Leaves::new(), &View::default());
+        let rows = rows(&process, &Leaves::new(), &View::default(), Scheme::Sv39);
         let bounds: Vec<(u64, u64)> = rows
             .iter()
             .map(|row| match row {
@@ -217,7 +220,7 @@ mod tests {
     fn a_page_is_lazy_until_an_entry_maps_it() {
         let process = process([area(0x5000, 0x6800, AreaKind::Heap)]);
         let leaves: Leaves = [leaf(0x5000, PteFlags::R | PteFlags::W | PteFlags::U)].into();
-        let rows = rows(&process, &leaves, &View::default());
+        let rows = rows(&process, &leaves, &View::default(), Scheme::Sv39);
         let Row::Area { cells, more: 0, .. } = &rows[1] else { panic!("{rows:?}") };
         let states: Vec<CellState> = cells.iter().map(|cell| cell.state).collect();
         assert_eq!(states, [CellState::Resident, CellState::Lazy]);
@@ -237,7 +240,7 @@ mod tests {
         let process = process([(start, Area { prot: 5, ..text }), area(0x5000, 0x8000, AreaKind::Heap)]);
         let read = PteFlags::R | PteFlags::U;
         let leaves: Leaves = [leaf(0x1000, read), leaf(0x5000, read)].into();
-        let states: Vec<CellState> = rows(&process, &leaves, &view)
+        let states: Vec<CellState> = rows(&process, &leaves, &view, Scheme::Sv39)
             .into_iter()
             .filter_map(|row| match row {
                 Row::Area { cells, .. } => Some(cells),
@@ -263,7 +266,7 @@ mod tests {
         let process =
             process([area(0x4000, 0x5000, AreaKind::Guard), area(0x8000, 0x9000, AreaKind::Trampoline)]);
         let leaves: Leaves = [leaf(0x4000, PteFlags::R), leaf(0x8000, PteFlags::X)].into();
-        let states: Vec<CellState> = rows(&process, &leaves, &View::default())
+        let states: Vec<CellState> = rows(&process, &leaves, &View::default(), Scheme::Sv39)
             .into_iter()
             .filter_map(|row| match row {
                 Row::Area { cells, .. } => Some(cells[0].state),
@@ -277,7 +280,7 @@ mod tests {
     fn a_mapping_outside_every_area_shows() {
         let process = process([area(0x1000, 0x2000, AreaKind::Text)]);
         let leaves: Leaves = [leaf(0x7000, PteFlags::R | PteFlags::U)].into();
-        let rows = rows(&process, &leaves, &View::default());
+        let rows = rows(&process, &leaves, &View::default(), Scheme::Sv39);
         let Row::Gap { strays, .. } = &rows[0] else { panic!("{rows:?}") };
         assert_eq!(strays[0].va, VirtAddr::new(0x7000));
     }
@@ -285,7 +288,7 @@ mod tests {
     #[test]
     fn a_huge_area_is_counted_and_not_drawn() {
         let process = process([area(0, 1 << 30, AreaKind::Heap)]);
-        let rows = rows(&process, &Leaves::new(), &View::default());
+        let rows = rows(&process, &Leaves::new(), &View::default(), Scheme::Sv39);
         let Row::Area { cells, more, .. } = &rows[1] else { panic!("{rows:?}") };
         assert_eq!(cells.len(), CELLS_PER_AREA);
         assert_eq!(*more, (1 << 18) - CELLS_PER_AREA as u64);

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use faultline_abi::sv39::{Pte, WalkStep};
+use faultline_abi::satp::Scheme;
+use faultline_abi::sv39::{Pte, WalkStep, leaf_size};
 use faultline_abi::{PhysAddr, VirtAddr};
 
 use crate::snapshot::{Entry, Table};
@@ -51,7 +52,8 @@ pub struct TreeRow {
 /// The rows of the tables under `root`.
 #[must_use]
 pub fn tree_rows(root: &Table, marks: &Marks) -> Vec<TreeRow> {
-    let mut builder = Builder { marks, open_all: count(root) <= OPEN_UP_TO, rows: Vec::new() };
+    let (scheme, open_all) = (root.scheme(), count(root) <= OPEN_UP_TO);
+    let mut builder = Builder { scheme, marks, open_all, rows: Vec::new() };
     builder.table(root, VirtAddr::new(0), 0);
     builder.rows
 }
@@ -61,6 +63,7 @@ fn count(table: &Table) -> usize {
 }
 
 struct Builder<'a> {
+    scheme: Scheme,
     marks: &'a Marks,
     open_all: bool,
     rows: Vec<TreeRow>,
@@ -99,7 +102,7 @@ impl Builder<'_> {
             .filter(|addr| addr.page_down() == table.addr && !shown.contains(addr))
             .map(|addr| {
                 let index = usize::try_from(addr.page_offset() / 8).unwrap_or(0);
-                let va = base.wrapping_add(faultline_abi::sv39::leaf_size(table.level) * index as u64);
+                let va = self.scheme.canonical(base.wrapping_add(leaf_size(table.level) * index as u64));
                 TreeRow { depth, ..self.row(table.level, index, va, addr, Pte::INVALID) }
             })
             .collect()
@@ -111,5 +114,49 @@ impl Builder<'_> {
         let last = self.marks.walk.last().is_some_and(|step| step.pte_addr == pte_addr && step.pte == pte);
         let stopped = self.marks.failed && last;
         TreeRow { depth: 0, level, index, va, pte_addr, pte, before, on_walk, stopped, open: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Four levels, each with the one entry that leads to the next; the last is a page.
+    fn sv48() -> Table {
+        let at = |level: u64| PhysAddr::new(0x8010_0000 + level * 4096);
+        let entry = |level: u32, pte, child: Option<Table>| {
+            let (index, va) = (7, VirtAddr::new(0));
+            let pte_addr = at(level.into()).wrapping_add(7 * 8);
+            let child = child.map(Box::new);
+            Table {
+                level,
+                addr: at(level.into()),
+                entries: vec![Entry { index, va, pte_addr, pte, child }],
+                left_out: 0,
+            }
+        };
+        let leaf = entry(0, Pte::from_raw(0x2004_0017), None);
+        (1..4).fold(leaf, |child, level| {
+            let pointer = Pte::from_raw((at(u64::from(level) - 1).get() >> 2) | 1);
+            entry(level, pointer, Some(child))
+        })
+    }
+
+    #[test]
+    fn four_levels_are_four_rows_each_below_the_other() {
+        let rows = tree_rows(&sv48(), &Marks::default());
+        let places: Vec<(usize, u32)> = rows.iter().map(|row| (row.depth, row.level)).collect();
+        assert_eq!(places, [(0, 3), (1, 2), (2, 1), (3, 0)]);
+    }
+
+    #[test]
+    fn an_empty_entry_of_the_upper_half_has_a_canonical_address() {
+        let root = sv48();
+        let empty = root.addr.wrapping_add(511 * 8);
+        let step = WalkStep { level: 3, pte_addr: empty, pte: Pte::INVALID };
+        let marks = Marks { walk: vec![step], failed: true, ..Marks::default() };
+        let rows = tree_rows(&root, &marks);
+        let row = rows.iter().find(|row| row.pte_addr == empty).expect("the walk read it");
+        assert_eq!((row.va, row.stopped), (VirtAddr::new(0xffff_ff80_0000_0000), true));
     }
 }

@@ -57,7 +57,7 @@ fn memory(model: &Model, other: &Model) -> Html {
         return html! { <p class="hint">{ "No program is loaded yet." }</p> };
     };
     let theirs = other.watched_process().map(|process| cells(process, other)).unwrap_or_default();
-    let all = rows(process, &model.leaves, &model.view);
+    let all = rows(process, &model.leaves, &model.view, model.scheme());
     html! {
         <>
             <p class="hint">{ process.label() }</p>
@@ -67,7 +67,7 @@ fn memory(model: &Model, other: &Model) -> Html {
 }
 
 fn cells(process: &Process, model: &Model) -> Vec<Cell> {
-    let all = rows(process, &model.leaves, &model.view).into_iter();
+    let all = rows(process, &model.leaves, &model.view, model.scheme()).into_iter();
     all.flat_map(|row| match row {
         Row::Area { cells, .. } => cells,
         Row::Gap { strays, .. } => strays,

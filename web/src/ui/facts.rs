@@ -42,7 +42,7 @@ pub(super) fn Facts(Props { desk, card }: &Props) -> Html {
                 { fact(Field::Stval, "stval", stval(desk, card)) }
                 { fact(Field::Sepc, "sepc", html! { trap.sepc.to_string() }) }
                 { fact(Field::Instruction, "instruction", instruction(desk)) }
-                { fact(Field::Mode, "mode", mode(card)) }
+                { fact(Field::Mode, "mode", mode(desk, card)) }
                 { fact(Field::Process, "process", html! { { process } }) }
                 { fact(Field::Area, "falls-into", place(card)) }
                 { fact(Field::Satp, "satp", root(desk, card)) }
@@ -74,8 +74,12 @@ fn scause(card: &Card) -> Html {
     }
 }
 
-fn mode(card: &Card) -> Html {
-    html! { <>{ card.mode.letter() }<span class="words">{ format!(" {}", words::mode(card.mode)) }</span></> }
+fn mode(desk: &Desk, card: &Card) -> Html {
+    let hart = match desk.model.harts() {
+        1 => String::new(),
+        harts => format!(", on hart {} of {harts}", card.hart),
+    };
+    html! { <>{ card.mode.letter() }<span class="words">{ format!(" {}{hart}", words::mode(card.mode)) }</span></> }
 }
 
 fn stval(desk: &Desk, card: &Card) -> Html {
@@ -91,6 +95,7 @@ fn root(desk: &Desk, card: &Card) -> Html {
         <>
             <span class="words">{ "root table at " }</span>
             <button type="button" class="link" onclick={desk.selecting(Selection::Frame(root))}>{ root.to_string() }</button>
+            <span class="words">{ format!(", {}", desk.model.root_name(root)) }</span>
         </>
     }
 }

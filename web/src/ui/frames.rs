@@ -143,8 +143,7 @@ fn row(desk: &Desk, at: PhysAddr, frame: Frame) -> Html {
 pub(super) fn mappers(desk: &Desk, address: PhysAddr) -> Vec<String> {
     let mapped = desk.model.snapshot.iter().flat_map(|snapshot| &snapshot.mapped);
     let here = mapped.filter(|page| page.frame() == address).map(|page| {
-        let owner = desk.model.view.processes.of_root(page.root);
-        let owner = owner.map_or_else(|| "the kernel".into(), crate::state::Process::label);
+        let owner = desk.model.root_name(page.root);
         format!("{owner} at {} ({})", page.va, FlagLetters(page.pte))
     });
     here.collect()

@@ -6,7 +6,7 @@ use super::desk::{Desk, PaneProps};
 use super::pane::Pane;
 use crate::linked::Selection;
 use crate::protocol::{Command, Watch};
-use crate::snapshot::Registers;
+use crate::snapshot::{Registers, Snapshot};
 use crate::state::{Life, Process, Processes as Family};
 
 /// The processes, then the registers.
@@ -32,8 +32,17 @@ pub(super) fn Processes(PaneProps { desk }: &PaneProps) -> Html {
 
 fn sentence(processes: &Family) -> String {
     let alive = processes.by_pid.values().filter(|process| process.life.is_alive()).count();
-    let running = processes.current().map_or_else(|| "nobody".into(), Process::label);
-    format!("Processes alive: {alive} of {}. {running} has the hart.", processes.by_pid.len())
+    let known = processes.by_pid.len();
+    let on = |(hart, pid): (&u32, &u32)| {
+        let process = processes.by_pid.get(pid).map_or_else(|| format!("pid {pid}"), Process::label);
+        format!("{process} has hart {hart}")
+    };
+    let running: Vec<String> = processes.running.iter().map(on).collect();
+    match (running.as_slice(), processes.current()) {
+        ([], _) => format!("Processes alive: {alive} of {known}. nobody has the hart."),
+        ([_], Some(one)) => format!("Processes alive: {alive} of {known}. {} has the hart.", one.label()),
+        (several, _) => format!("Processes alive: {alive} of {known}. {}.", several.join(", ")),
+    }
 }
 
 /// Each process under its parent, with how deep it stands.
@@ -86,6 +95,9 @@ fn registers(desk: &Desk) -> Html {
     let next = snapshot.next.as_ref().map_or_else(|| "cannot be read".into(), |next| next.text.clone());
     html! {
         <>
+            if snapshot.harts > 1 {
+                { harts(desk, snapshot) }
+            }
             <p class="next">
                 <span class="hint">{ "Next instruction: " }</span>
                 <code>{ format!("{} {} {next}", snapshot.registers.mode.letter(), snapshot.registers.pc) }</code>
@@ -100,6 +112,32 @@ fn registers(desk: &Desk) -> Html {
                 }) }</dl>
             </details>
         </>
+    }
+}
+
+/// Which hart to show: the one that moves, or one of them.
+fn harts(desk: &Desk, snapshot: &Snapshot) -> Html {
+    let choose = {
+        let send = desk.send.clone();
+        Callback::from(move |event: Event| {
+            let index = event.target_unchecked_into::<web_sys::HtmlSelectElement>().selected_index();
+            send.emit(Command::Watch(Watch::Hart(
+                index.checked_sub(1).and_then(|hart| hart.try_into().ok()),
+            )));
+        })
+    };
+    let option = |hart: u32| {
+        let chosen = snapshot.watched_hart == Some(hart);
+        html! { <option selected={chosen}>{ format!("hart {hart}") }</option> }
+    };
+    html! {
+        <label class="field">
+            <span>{ "Registers of " }</span>
+            <select id="harts" onchange={choose}>
+                <option selected={snapshot.watched_hart.is_none()}>{ format!("the hart that moves: {}", snapshot.hart) }</option>
+                { for (0..snapshot.harts).map(option) }
+            </select>
+        </label>
     }
 }
 

@@ -59,7 +59,9 @@ pub(super) fn SourcePane(PaneProps { desk }: &PaneProps) -> Html {
 fn program(desk: &Desk) -> Option<String> {
     let mode = desk.model.snapshot.as_ref()?.registers.mode;
     match mode {
-        Privilege::User => desk.model.view.processes.current().map(|process| process.name.clone()),
+        Privilege::User => {
+            desk.model.view.processes.on_hart(desk.model.hart()).map(|process| process.name.clone())
+        }
         Privilege::Supervisor => Some("kernel".into()),
         Privilege::Machine => None,
     }

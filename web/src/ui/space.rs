@@ -51,7 +51,7 @@ fn counts(cells: &[Cell]) -> [usize; 3] {
 }
 
 fn sentence(desk: &Desk, process: &Process) -> String {
-    let rows = rows(process, &desk.model.leaves, &desk.model.view);
+    let rows = rows(process, &desk.model.leaves, &desk.model.view, desk.model.scheme());
     let cells = rows.iter().flat_map(|row| match row {
         Row::Area { cells, .. } => cells.as_slice(),
         Row::Gap { .. } => &[],
@@ -79,7 +79,7 @@ fn table(desk: &Desk, process: &Process) -> Html {
             <table id="areas-rows">
                 <caption class="visually-hidden">{ format!("Areas of {}", process.label()) }</caption>
                 <thead><tr>{ for COLUMNS.iter().map(|&title| html! { <th scope="col">{ title }</th> }) }</tr></thead>
-                <tbody>{ for rows(process, &desk.model.leaves, &desk.model.view).iter().map(row) }</tbody>
+                <tbody>{ for rows(process, &desk.model.leaves, &desk.model.view, desk.model.scheme()).iter().map(row) }</tbody>
             </table>
         </div>
     }
@@ -92,7 +92,7 @@ const COLUMNS: [&str; 7] =
 fn picture(desk: &Desk, process: &Process) -> Html {
     let spot = Spot::new(desk, process);
     let size = process.size();
-    let all = rows(process, &desk.model.leaves, &desk.model.view);
+    let all = rows(process, &desk.model.leaves, &desk.model.view, desk.model.scheme());
     let row = |row: &Row| {
         let heap_top = matches!(row, Row::Area { area, .. } if area.kind == AreaKind::Heap);
         html! {

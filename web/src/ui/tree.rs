@@ -16,7 +16,7 @@ use crate::arrangement::Showing;
 use crate::layout::{Marks, TreeRow, tree_rows};
 use crate::linked::Selection;
 use crate::protocol::{Command, Watch};
-use crate::snapshot::{Entry, Table};
+use crate::snapshot::{Entry, RootName, Table};
 
 /// Rows of the tree that are drawn.
 const ROWS_MAX: usize = 600;
@@ -53,7 +53,10 @@ fn tree(desk: &Desk, table: &Table, flipped: &UseStateHandle<BTreeSet<PhysAddr>>
     let more = rows.len().saturating_sub(ROWS_MAX) + table.left_out;
     html! {
         <>
-            <p class="table-head">{ "root at " }{ frame_link(desk, table.addr) }</p>
+            <p class="table-head">
+                { format!("{}, {:?}, root at ", desk.model.root_name(table.addr), table.scheme()) }
+                { frame_link(desk, table.addr) }
+            </p>
             <div class="tree">{ for rows.iter().take(ROWS_MAX).map(|each| row(desk, each, flipped)) }</div>
             if more > 0 { <p class="hint">{ format!("and {more} more entries; the table has them all") }</p> }
         </>
@@ -176,25 +179,24 @@ fn Roots(PaneProps { desk }: &PaneProps) -> Html {
         let (known, send) = (snapshot.roots.clone(), desk.send.clone());
         Callback::from(move |event: Event| {
             let index = event.target_unchecked_into::<web_sys::HtmlSelectElement>().selected_index();
-            let root = usize::try_from(index).ok().and_then(|i| known.get(i.checked_sub(1)?).copied());
+            let root = usize::try_from(index)
+                .ok()
+                .and_then(|i| known.get(i.checked_sub(1)?))
+                .map(|known| known.root);
             send.emit(Command::Watch(Watch::Root(root)));
         })
     };
-    let option =
-        |root: &PhysAddr| html! { <option selected={chosen == Some(*root)}>{ owner(desk, *root) }</option> };
+    let option = |RootName { root, .. }: &RootName| {
+        let name = format!("{}, {root}", desk.model.root_name(*root));
+        html! { <option selected={chosen == Some(*root)}>{ name }</option> }
+    };
     html! {
         <label class="field">
             <span class="visually-hidden">{ "Which page tables" }</span>
             <select id="roots" onchange={choose}>
-                <option selected={chosen.is_none()}>{ "of the running program" }</option>
+                <option selected={chosen.is_none()}>{ "the running program" }</option>
                 { for snapshot.roots.iter().map(option) }
             </select>
         </label>
     }
-}
-
-fn owner(desk: &Desk, root: PhysAddr) -> String {
-    let owner = desk.model.view.processes.of_root(root);
-    owner
-        .map_or_else(|| format!("of the kernel, {root}"), |process| format!("of {}, {root}", process.label()))
 }

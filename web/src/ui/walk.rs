@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use faultline_abi::satp::Scheme;
 use faultline_abi::sv39::{Check, ENTRIES, WalkStep};
 use faultline_abi::{PhysAddr, VirtAddr};
 use yew::prelude::*;
@@ -23,7 +24,7 @@ pub(super) fn Walk(Props { desk, card }: &Props) -> Html {
     html! {
         <section class="walk-section" id="walk" aria-label="The page-table walk">
             <h3>{ "The hardware walks the page table" }</h3>
-            { split_address(va) }
+            { split_address(va, card.scheme()) }
             <ol class="walk" key={card.event}>
                 { for card.walk().iter().enumerate().map(|(i, step)| level(desk, card, i, step)) }
             </ol>
@@ -32,24 +33,22 @@ pub(super) fn Walk(Props { desk, card }: &Props) -> Html {
     }
 }
 
-fn split_address(va: VirtAddr) -> Html {
-    let parts = split(va);
-    let [vpn2, vpn1, vpn0] = &parts.vpn;
+fn split_address(va: VirtAddr, scheme: Scheme) -> Html {
+    let parts = split(va, scheme);
+    let levels = (0..scheme.levels()).rev().map(|level| format!("l{level}"));
     html! {
-        <div class="split" role="group" aria-label={format!("Address {va}, split")}>
+        <div class={classes!("split", (scheme == Scheme::Sv48).then_some("sv48"))} role="group" aria-label={format!("Address {va}, split")}>
             { part(&parts.sign, "sign", Field::Vpn) }
-            { part(vpn2, "l2", Field::Vpn) }
-            { part(vpn1, "l1", Field::Vpn) }
-            { part(vpn0, "l0", Field::Vpn) }
+            { for parts.vpn.iter().zip(levels).map(|(vpn, level)| part(vpn, level, Field::Vpn)) }
             { part(&parts.offset, "off", Field::Offset) }
         </div>
     }
 }
 
-fn part(part: &SplitField, class: &'static str, which: Field) -> Html {
+fn part(part: &SplitField, class: impl Into<Classes>, which: Field) -> Html {
     html! {
-        <div {class} title={format!("bits {}. {}", part.range, field(which).sentence)}>
-            <span class="label">{ part.label }</span>
+        <div class={class.into()} title={format!("bits {}. {}", part.range, field(which).sentence)}>
+            <span class="label">{ part.label.clone() }</span>
             <span class="value">{ part.value.clone() }</span>
             <span class="bits">{ part.bits.clone() }</span>
         </div>
@@ -69,7 +68,7 @@ fn level(desk: &Desk, card: &Rc<Card>, i: usize, step: &WalkStep) -> Html {
             </span>
             <div class="reading">
                 <p class="table-line">
-                    <span class="table-name">{ table_name(step.level) }</span>
+                    <span class="table-name">{ table_name(step.level, card.scheme()) }</span>
                     <span class="hint">{ "at " }{ frame_link(desk, table) }</span>
                     { strip(desk.model.table(), table, index) }
                 </p>
@@ -85,13 +84,13 @@ fn level(desk: &Desk, card: &Rc<Card>, i: usize, step: &WalkStep) -> Html {
     }
 }
 
-const fn table_name(level: u32) -> &'static str {
-    match level {
-        2 => "Root table, level 2",
-        1 => "Table, level 1",
-        0 => "Last table, level 0",
+fn table_name(level: u32, scheme: Scheme) -> String {
+    let table = match level {
+        0 => "Last table",
+        root if root + 1 == scheme.levels() => "Root table",
         _ => "Table",
-    }
+    };
+    format!("{table}, level {level}")
 }
 
 fn verdict(desk: &Desk, step: &WalkStep, failed: Option<Check>) -> Html {

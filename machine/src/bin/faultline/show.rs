@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use faultline_abi::sv39::FlagLetters;
+use faultline_abi::VirtAddr;
+use faultline_abi::sv39::{FlagLetters, leaf_size};
 use faultline_machine::hart::Privilege;
 use faultline_machine::inspect::Mapping;
 use faultline_machine::narrate::card::{Card, When};
@@ -98,7 +99,7 @@ fn look(
         areas: process.map(areas).unwrap_or_default(),
         page_table: process.map(|process| leaves(&tables.mappings(process.root.page()))).unwrap_or_default(),
         frames: frames(&view),
-        fault: fault(&history, count, sources),
+        fault: fault(&history, count, recorded.scenario.machine.harts, sources),
         notes: notes.map(|note| note.text.clone()).collect(),
         console: recorded.console_before(step),
     })
@@ -163,8 +164,15 @@ fn source_line(card: &Card, sources: &Sources) -> Option<String> {
     sources.line(program, card.trap.sepc.get())
 }
 
+/// The address as its scheme splits it: `0x40004123 is VPN[2] 1, VPN[1] 0, VPN[0] 4, offset 0x123`.
+fn split(card: &Card) -> String {
+    let va = VirtAddr::new(card.trap.stval);
+    let indices = (0..card.scheme().levels()).rev().map(|level| format!("VPN[{level}] {}, ", va.vpn(level)));
+    format!("{va} is {}offset {:#x}", indices.collect::<String>(), va.page_offset())
+}
+
 /// The card of the last page fault: what the hardware left behind, the walk, and the kernel's answer.
-fn fault(history: &History, count: usize, sources: Option<&Sources>) -> Vec<String> {
+fn fault(history: &History, count: usize, harts: u32, sources: Option<&Sources>) -> Vec<String> {
     let ordinal = history.episodes.partition_point(|episode| episode.trap < count);
     let Some(card) = ordinal.checked_sub(1).and_then(|ordinal| Card::new(history, ordinal, count)) else {
         return Vec::new();
@@ -177,7 +185,11 @@ fn fault(history: &History, count: usize, sources: Option<&Sources>) -> Vec<Stri
             card.trap.scause, card.trap.stval, card.trap.sepc, card.trap.satp
         ),
     ];
+    if harts > 1 {
+        lines.push(format!("on hart {} of {harts}", card.hart));
+    }
     lines.extend(sources.and_then(|sources| source_line(&card, sources)));
+    lines.push(split(&card));
     let step = |step: &faultline_abi::sv39::WalkStep| {
         format!(
             "level {}: entry at {} is {:#x} {}",
@@ -241,12 +253,9 @@ fn printable(line: &str) -> String {
     line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
-const fn superpage(level: u32) -> &'static str {
-    match level {
-        0 => "",
-        1 => ", 2 MiB",
-        _ => ", 1 GiB or more",
-    }
+/// The size of a superpage, which only Sv48 has at level 3.
+fn superpage(level: u32) -> String {
+    if level == 0 { String::new() } else { format!(", {}", bytes(leaf_size(level))) }
 }
 
 fn section(text: &mut String, title: &str, lines: &[String], most: usize) {

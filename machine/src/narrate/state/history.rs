@@ -77,7 +77,8 @@ impl History {
 fn found(events: &[Event], episodes: &[Episode]) -> Vec<usize> {
     let is_answer = |n: usize| {
         let before = episodes.partition_point(|episode| episode.trap < n);
-        before.checked_sub(1).is_some_and(|last| answers(events, &episodes[last], n))
+        let of_hart = |episode: &&Episode| episode.hart == events[n].hart;
+        episodes[..before].iter().rev().find(of_hart).is_some_and(|last| answers(events, last, n))
     };
     let faults = events.iter().enumerate().filter(|(_, event)| matches!(event.what, What::Fault { .. }));
     faults.map(|(n, _)| n).filter(|&n| !is_answer(n)).collect()
@@ -86,8 +87,8 @@ fn found(events: &[Event], episodes: &[Episode]) -> Vec<usize> {
 /// Whether the fault that event `n` reports is the one that trapped: the first report after it, on
 /// the same page.
 fn answers(events: &[Event], episode: &Episode, n: usize) -> bool {
-    let first = events[episode.trap..=n].iter().position(|event| matches!(event.what, What::Fault { .. }));
-    first.is_some_and(|first| episode.trap + first == n) && episode.contains(n)
+    let first = episode.answer(events).find(|(_, event)| matches!(event.what, What::Fault { .. }));
+    first.is_some_and(|(first, _)| first == n)
 }
 
 #[cfg(test)]

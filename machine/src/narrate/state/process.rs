@@ -122,13 +122,16 @@ impl Process {
 pub struct Processes {
     /// By pid.
     pub by_pid: BTreeMap<u32, Process>,
-    /// Who has the hart.
-    pub running: Option<u32>,
+    /// Who has which hart: pids by hart.
+    pub running: BTreeMap<u32, u32>,
+    /// The hart that was given away last.
+    latest: u32,
 }
 
 /// What a `process` event says.
 #[derive(Clone, Debug)]
 pub(super) struct ProcessNews {
+    pub(super) hart: u32,
     pub(super) op: ProcessOp,
     pub(super) pid: u32,
     pub(super) other: u64,
@@ -137,10 +140,16 @@ pub(super) struct ProcessNews {
 }
 
 impl Processes {
-    /// The process that has the hart.
+    /// The process that was given a hart last, if it still has it.
     #[must_use]
     pub fn current(&self) -> Option<&Process> {
-        self.by_pid.get(&self.running?)
+        self.on_hart(self.latest)
+    }
+
+    /// The process that has this hart.
+    #[must_use]
+    pub fn on_hart(&self, hart: u32) -> Option<&Process> {
+        self.by_pid.get(self.running.get(&hart)?)
     }
 
     /// The process whose page tables start here: the living one, else the last that had them.
@@ -172,26 +181,26 @@ impl Processes {
         match news.op {
             ProcessOp::Created => process.parent = news.other,
             ProcessOp::Execed => {}
-            ProcessOp::Switched => self.switch(news.pid),
+            ProcessOp::Switched => self.switch(news.hart, news.pid),
             ProcessOp::Exited => self.end(news.pid, Life::Exited(news.other)),
             ProcessOp::Killed => self.end(news.pid, Life::Killed(news.other)),
         }
     }
 
-    fn switch(&mut self, pid: u32) {
-        for process in self.by_pid.values_mut() {
-            if process.life == Life::Running {
-                process.life = Life::Ready;
+    fn switch(&mut self, hart: u32, pid: u32) {
+        self.running.retain(|_, running| *running != pid);
+        if let Some(before) = self.running.insert(hart, pid) {
+            let before = self.process(before);
+            if before.life == Life::Running {
+                before.life = Life::Ready;
             }
         }
         self.process(pid).life = Life::Running;
-        self.running = Some(pid);
+        self.latest = hart;
     }
 
     fn end(&mut self, pid: u32, life: Life) {
         self.process(pid).life = life;
-        if self.running == Some(pid) {
-            self.running = None;
-        }
+        self.running.retain(|_, running| *running != pid);
     }
 }
