@@ -171,6 +171,20 @@ pub fn plan(sight: &Sight, access: Access, zero: ZeroPolicy) -> FaultPlan {
     FaultPlan { class: class(area, sight.source), action }
 }
 
+/// The area at `place`, if the program may do `access` there.
+fn right_to(place: &Place, access: Access) -> Result<&Area, Reason> {
+    match place {
+        Place::Null => Err(Reason::NullPointer),
+        Place::BeyondHeap => Err(Reason::BeyondHeap),
+        Place::Kernel => Err(Reason::KernelAddress),
+        Place::Gap => Err(Reason::Unmapped),
+        Place::Area(area) if area.kind == AreaKind::Guard => Err(Reason::StackOverflow),
+        Place::Area(area) if !area.is_for_users() => Err(Reason::KernelPage(area.kind)),
+        Place::Area(area) if !area.prot.allows(access) => Err(Reason::Forbidden(area.kind, access)),
+        Place::Area(area) => Ok(area),
+    }
+}
+
 /// The entry is there: it lacks the right to write because the frame is or was shared, or it lacks
 /// nothing.
 fn mapped(area: &Area, sight: &Sight, access: Access) -> FaultPlan {
@@ -238,20 +252,6 @@ pub(crate) const fn right(access: Access) -> PteFlags {
         Access::Fetch => PteFlags::X,
         Access::Load => PteFlags::R,
         Access::Store => PteFlags::W,
-    }
-}
-
-/// The area at `place`, if the program may do `access` there.
-fn right_to(place: &Place, access: Access) -> Result<&Area, Reason> {
-    match place {
-        Place::Null => Err(Reason::NullPointer),
-        Place::BeyondHeap => Err(Reason::BeyondHeap),
-        Place::Kernel => Err(Reason::KernelAddress),
-        Place::Gap => Err(Reason::Unmapped),
-        Place::Area(area) if area.kind == AreaKind::Guard => Err(Reason::StackOverflow),
-        Place::Area(area) if !area.is_for_users() => Err(Reason::KernelPage(area.kind)),
-        Place::Area(area) if !area.prot.allows(access) => Err(Reason::Forbidden(area.kind, access)),
-        Place::Area(area) => Ok(area),
     }
 }
 

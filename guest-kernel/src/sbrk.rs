@@ -44,21 +44,6 @@ pub enum SbrkError {
     OutOfMemory,
 }
 
-/// Where a heap from `start` to `end` ends after `delta` bytes more, if nothing may lie above `limit`.
-///
-/// # Errors
-/// Where that is below its start or above `limit`.
-pub fn moved(start: VirtAddr, end: VirtAddr, limit: VirtAddr, delta: i64) -> Result<VirtAddr, SbrkError> {
-    let new = end.get().checked_add_signed(delta);
-    match new.map(VirtAddr::new) {
-        Some(new) if new < start => Err(SbrkError::BelowStart),
-        Some(new) if new > limit => Err(SbrkError::AboveTop),
-        Some(new) => Ok(new),
-        None if delta < 0 => Err(SbrkError::BelowStart),
-        None => Err(SbrkError::AboveTop),
-    }
-}
-
 impl Memory {
     /// Moves the end of the heap by `delta` bytes; the old end.
     ///
@@ -107,6 +92,21 @@ impl AddressSpace {
         heap.end = end;
         let heap = heap.clone();
         self.report(AreaOp::Resized, &heap);
+    }
+}
+
+/// Where a heap from `start` to `end` ends after `delta` bytes more, if nothing may lie above `limit`.
+///
+/// # Errors
+/// Where that is below its start or above `limit`.
+pub fn moved(start: VirtAddr, end: VirtAddr, limit: VirtAddr, delta: i64) -> Result<VirtAddr, SbrkError> {
+    let new = end.get().checked_add_signed(delta);
+    match new.map(VirtAddr::new) {
+        Some(new) if new < start => Err(SbrkError::BelowStart),
+        Some(new) if new > limit => Err(SbrkError::AboveTop),
+        Some(new) => Ok(new),
+        None if delta < 0 => Err(SbrkError::BelowStart),
+        None => Err(SbrkError::AboveTop),
     }
 }
 
