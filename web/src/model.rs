@@ -134,7 +134,7 @@ impl Model {
     #[must_use]
     pub fn after(mut self, action: Action) -> Self {
         match action {
-            Action::Asked(load) => self.request = load,
+            Action::Asked(load) => (self.request, self.failure) = (load, None),
             Action::Updates(updates) => self.updated(updates),
             Action::Crashed(why) => self.link = Link::Lost(why),
             Action::Select(selection) => {
@@ -193,8 +193,8 @@ impl Model {
     }
 
     fn booted(&mut self, loaded: Loaded) {
-        let link = self.link.clone();
-        *self = Self { link, request: loaded.request.clone(), ..Self::default() };
+        let (link, failure) = (self.link.clone(), self.failure.take());
+        *self = Self { link, failure, request: loaded.request.clone(), ..Self::default() };
         self.tour = Rc::new(Tour::new(loaded.scenario.narration.clone()));
         self.loaded = Some(Rc::new(loaded));
     }

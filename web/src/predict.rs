@@ -6,10 +6,12 @@
 
 mod dice;
 mod questions;
+mod quiz;
 
 use crate::protocol::Command;
 
 pub use questions::question;
+pub use quiz::{Due, due};
 
 /// A question with its answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,11 +33,27 @@ pub struct Asked {
     pub question: Question,
     /// The step.
     pub step: Command,
+    /// Its place in the scenario, if it is one of the scenario's.
+    pub of_scenario: Option<usize>,
+    /// Whether another one waits at the same event, so that the step waits on.
+    pub more: bool,
     /// What was chosen.
     pub chosen: Option<usize>,
 }
 
 impl Asked {
+    /// A question that was made for the step.
+    #[must_use]
+    pub fn new(question: Question, step: Command) -> Self {
+        Self { question, step, of_scenario: None, more: false, chosen: None }
+    }
+
+    /// One of the scenario's.
+    #[must_use]
+    pub fn due(due: Due, step: Command) -> Self {
+        Self { of_scenario: Some(due.index), more: due.more, ..Self::new(due.question, step) }
+    }
+
     /// Whether the answer was right, once there is one.
     #[must_use]
     pub fn is_right(&self) -> Option<bool> {
@@ -56,6 +74,8 @@ pub struct Predict {
     pub right: u32,
     /// The question on the screen.
     pub asked: Option<Asked>,
+    /// Questions of the scenario that were answered at the present event.
+    pub done: Vec<usize>,
 }
 
 /// What can happen to it.
@@ -66,7 +86,7 @@ pub enum Change {
     /// Another seed; the score begins anew.
     Seed(u32),
     /// This is asked.
-    Ask(Question, Command),
+    Ask(Box<Asked>),
     /// This answer is chosen.
     Choose(usize),
     /// The user goes on.
@@ -80,7 +100,7 @@ impl Predict {
         match change {
             Change::Switch => return Self { on: !self.on, seed: self.seed, ..Self::default() },
             Change::Seed(seed) => return Self { on: self.on, seed, ..Self::default() },
-            Change::Ask(question, step) => self.asked = Some(Asked { question, step, chosen: None }),
+            Change::Ask(asked) => self.asked = Some(*asked),
             Change::Choose(choice) => self.choose(choice),
             Change::Close => self.asked = None,
         }
@@ -94,6 +114,10 @@ impl Predict {
             return;
         }
         asked.chosen = Some(choice);
+        match asked.of_scenario.filter(|_| asked.more) {
+            Some(index) => self.done.push(index),
+            None => self.done.clear(),
+        }
         self.answered += 1;
         self.right += u32::from(asked.question.right == choice);
     }
@@ -127,7 +151,7 @@ mod tests {
             because: String::new(),
         };
         let predict = Predict { on: true, ..Predict::default() };
-        predict.after(Change::Ask(question, Command::Step(Until::Fault)))
+        predict.after(Change::Ask(Box::new(Asked::new(question, Command::Step(Until::Fault)))))
     }
 
     #[test]
@@ -139,6 +163,18 @@ mod tests {
         assert_eq!(right.asked.as_ref().and_then(Asked::is_right), Some(true));
         assert_eq!(right.score(), "1 of 1 right");
         assert_eq!(right.after(Change::Seed(7)).score(), "no answer yet");
+    }
+
+    #[test]
+    fn what_was_answered_is_remembered_only_while_more_is_asked_there() {
+        let with = |index, more| {
+            let mut predict = asked();
+            let asked = predict.asked.as_mut().expect("it is asked");
+            (asked.of_scenario, asked.more) = (Some(index), more);
+            predict.after(Change::Choose(0))
+        };
+        assert_eq!(with(3, true).done, [3]);
+        assert!(with(4, false).done.is_empty());
     }
 
     #[test]

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::replacement::Policy;
 use crate::snapshot::Snapshot;
 
+/// What the page says to hear whether the worker is there; it answers with a batch without updates.
+pub const PULSE: &str = "?";
+
 /// What the page asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {

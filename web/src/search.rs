@@ -17,7 +17,7 @@ pub enum Condition {
     Address(VirtAddr),
     /// Something that becomes of this frame.
     Frame(PhysAddr),
-    /// This process gets the hart, is created, or ends.
+    /// This process gets the processor, is created, or ends.
     Process(u32),
     /// Something printed by a detector.
     Warning,

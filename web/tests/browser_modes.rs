@@ -134,10 +134,173 @@ fn the_presenter_has_one_key_a_clicker_and_notes() {
             &format!("document.querySelector('#live').textContent === {}", json!(before)),
         )
         .await;
-        page.click("#presenter-notes").await;
-        assert!(!page.text("#speaker-notes").await.is_empty());
+        // Where no second window may be opened, the notes stand on the page, and it says why.
+        page.eval("(window.open = () => null)").await;
+        page.browser.key("s").await;
+        page.until("the notes", "!!document.querySelector('#speaker-notes')").await;
+        assert!(page.text("#notes-blocked").await.contains("Allow pop-ups"));
         page.browser.key("p").await;
         page.until("no presenter", "!document.querySelector('#presenter')").await;
+        page
+    });
+}
+
+#[test]
+fn speaker_notes_have_a_window_that_only_the_lecturer_sees() {
+    on_the_page(async |page: Page, _| {
+        whole_run(&page).await;
+        page.browser.key("p").await;
+        page.until("the presenter", "!!document.querySelector('#presenter')").await;
+        let client = &page.browser.client;
+        let projector = client.window().await.expect("a window");
+        page.click("#presenter-notes").await;
+        let mut lectern = None;
+        for _ in 0..200 {
+            lectern = client.windows().await.expect("windows").into_iter().find(|each| *each != projector);
+            if lectern.is_some() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let lectern = lectern.expect("a second window");
+        assert_eq!(
+            page.eval("!!document.querySelector('#speaker-notes')").await,
+            false,
+            "the class sees no notes"
+        );
+        client.switch_to_window(lectern.clone()).await.expect("it is open");
+        page.until(
+            "the notes",
+            "document.querySelector('#speaker-notes')?.textContent.includes('note 3 of')",
+        )
+        .await;
+        page.until(
+            "its style",
+            "getComputedStyle(document.querySelector('.speaker')).borderLeftStyle === 'solid'",
+        )
+        .await;
+        // The clicker works whichever of the windows is in front.
+        page.eval("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'n', bubbles: true, cancelable: true}))").await;
+        page.until(
+            "the next note",
+            "document.querySelector('#speaker-notes').textContent.includes('note 4 of')",
+        )
+        .await;
+        let told = page.text("#speaker-notes .speaker").await;
+        assert!(told.contains("va < p->sz"), "{told}");
+        client.switch_to_window(projector.clone()).await.expect("it is there");
+        page.key("PageUp").await;
+        // Closed by hand, it can be opened again; it goes when the presenter goes.
+        client.switch_to_window(lectern).await.expect("it is open");
+        client.close_window().await.expect("it closes");
+        client.switch_to_window(projector).await.expect("it is there");
+        let pressed = |on: bool| format!("document.querySelector('#presenter-notes').ariaPressed === '{on}'");
+        page.until("no notes", &pressed(false)).await;
+        page.click("#presenter-notes").await;
+        page.until("notes again", &pressed(true)).await;
+        page.browser.key("p").await;
+        page.until("no presenter", "!document.querySelector('#presenter')").await;
+        for _ in 0..200 {
+            if client.windows().await.expect("windows").len() == 1 {
+                return page;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("the window with the notes is still there");
+    });
+}
+
+/// Walks through a scenario by page fault with Predict on, and answers: the scenario's questions as they were asked,
+/// with the order of their answers.
+async fn asked(
+    page: &Page,
+    scenario: &faultline_abi::scenario::Scenario,
+    right: bool,
+) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    page.key("Home").await;
+    for _ in 0..60 {
+        if page.eval("document.querySelector('#next-fault').disabled").await == true {
+            break;
+        }
+        let before = page.text("#position").await;
+        page.browser.key("ArrowRight").await;
+        let moved = format!(
+            "document.querySelector('#predict-skip') || document.querySelector('#position').textContent !== {}",
+            json!(before)
+        );
+        page.until("a question or a step", &moved).await;
+        page.at_ease().await;
+        while page.eval("!!document.querySelector('#predict-skip')").await == true {
+            let text = page.text("#predict-question").await;
+            let Some(question) = scenario.quiz.iter().find(|each| each.question == text) else {
+                page.click("#predict-skip").await;
+                page.at_ease().await;
+                continue;
+            };
+            found.push((
+                text,
+                page.eval("[...document.querySelectorAll('.quiz-answers button')].map(b => b.textContent)")
+                    .await,
+            ));
+            let wanted = match &question.ask {
+                faultline_abi::scenario::Ask::Choices(choices) => {
+                    choices.of.iter().position(|_| true).map(|_| choices.of[choices.right as usize].clone())
+                }
+                faultline_abi::scenario::Ask::Predict(_) => None,
+            };
+            let choose = match wanted {
+                Some(wanted) => format!(
+                    "[...document.querySelectorAll('.quiz-answers button')].find(b => b.textContent.includes({}) === {right})",
+                    json!(wanted)
+                ),
+                None => "document.querySelector('.quiz-answers button')".into(),
+            };
+            let is_choice = matches!(question.ask, faultline_abi::scenario::Ask::Choices(_));
+            page.eval(&format!("{choose}.click()")).await;
+            page.until("the verdict", "!!document.querySelector('#predict-close')").await;
+            let verdict = page.text("#predict-verdict").await;
+            assert!(verdict.contains(&question.explanation), "{verdict}");
+            if is_choice {
+                let begins = if right { "Right. " } else { "Not so. The answer is: " };
+                assert!(verdict.starts_with(begins), "{verdict}");
+            }
+            page.at_ease().await;
+            if verdict.contains("one more question") {
+                page.browser.key("ArrowRight").await;
+                page.at_ease().await;
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_scenarios_own_questions_are_asked_where_it_says_and_scored() {
+    on_the_page(async |page: Page, _| {
+        page.open().await;
+        for file in ["lazy-sbrk.json", "cow-fork.json", "belady-four.json"] {
+            let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../static/scenarios").join(file);
+            let scenario = faultline_machine::scenario::parse(&std::fs::read(path).expect("it is there"))
+                .expect("a scenario");
+            page.choose_scenario(file).await;
+            let known = format!(
+                "document.querySelector('#semantic-digest')?.textContent === {}",
+                json!(scenario.digest.semantic)
+            );
+            page.until("the whole run", &known).await;
+            mode(&page, "#mode-predict").await;
+            let first = asked(&page, &scenario, true).await;
+            let texts: Vec<&String> = first.iter().map(|(text, _)| text).collect();
+            let expected: Vec<&String> = scenario.quiz.iter().map(|each| &each.question).collect();
+            assert_eq!(texts, expected, "{file}");
+            let score = page.text("#modes .hint").await;
+            assert!(score.ends_with(&format!("of {} right", expected.len())), "{score}");
+            // The same seed asks the same, in the same order; now every choice is answered wrong.
+            let again = asked(&page, &scenario, false).await;
+            assert_eq!(again, first, "{file}");
+            mode(&page, "#mode-predict").await;
+        }
         page
     });
 }

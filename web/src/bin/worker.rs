@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use faultline_abi::scenario::Image;
 use faultline_web::engine::{Engine, Fetched, Manifest, Next, unpack};
-use faultline_web::protocol::{Command, Load, Progress, Stage, Update};
+use faultline_web::protocol::{Command, Load, PULSE, Progress, Stage, Update};
 use js_sys::Promise;
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -65,6 +65,9 @@ fn listen(worker: &Rc<Worker>, soon: &MessagePort) {
     let (on_command, on_soon, on_timer) = (worker.clone(), worker.clone(), worker.clone());
     let command = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
         let text = message.data().as_string().unwrap_or_default();
+        if text == PULSE {
+            return tell(&on_command.scope, &[]);
+        }
         match serde_json::from_str(&text) {
             Ok(command) => on_command.command(command),
             Err(error) => {

@@ -135,14 +135,20 @@ fn index(hart: u32) -> usize {
     usize::try_from(hart).unwrap_or(usize::MAX)
 }
 
-/// The root of the program that runs on a hart, or ran there last: that of its last trap from U-mode.
+/// The root of the program that runs on a hart, or ran there last: that of its last trap from U-mode, or of the
+/// process that the kernel has loaded or chosen there since.
 fn followed(past: &[Event], number: u32, hart: &Hart) -> Option<PhysAddr> {
+    if hart.mode() == Privilege::User {
+        return root(hart.satp());
+    }
     let last = past.iter().rev().filter(|event| event.hart == number).find_map(|event| match &event.what {
-        What::Trap(trap) if event.mode == Privilege::User => Some(trap.satp),
+        What::Trap(trap) if event.mode == Privilege::User => root(trap.satp),
+        What::Process { op: ProcessOp::Execed | ProcessOp::Switched, root, .. } if root.get() != 0 => {
+            Some(*root)
+        }
         _ => None,
     });
-    let satp = if hart.mode() == Privilege::User { hart.satp() } else { last.unwrap_or_else(|| hart.satp()) };
-    root(satp)
+    last.or_else(|| root(hart.satp()))
 }
 
 fn root(satp: u64) -> Option<PhysAddr> {

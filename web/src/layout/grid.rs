@@ -117,8 +117,6 @@ pub enum Mark {
     Fresh = 12,
     /// A stretch of frames that were never in use.
     Gap = 13,
-    /// It can never be evicted.
-    Pinned = 14,
 }
 
 impl Look {
@@ -183,7 +181,6 @@ impl Looks<'_> {
             .with(Mark::Accessed, has(PteFlags::A))
             .with(Mark::Dirty, has(PteFlags::D))
             .with(Mark::Hand, self.view.reclaim.hand == Some(address))
-            .with(Mark::Pinned, !matches!(frame.kind, FrameKind::User | FrameKind::Cache))
     }
 }
 
@@ -244,7 +241,7 @@ mod tests {
         let [shared, table, gap, free] = looks.of(&places)[..] else { panic!("four places") };
         assert_eq!((shared.kind(), shared.refs()), (Some(FrameKind::User), 2));
         assert!(shared.shows(Mark::Accessed) && shared.shows(Mark::Hand) && !shared.shows(Mark::Dirty));
-        assert!(table.shows(Mark::Pinned) && table.shows(Mark::Selected) && !table.shows(Mark::Fresh));
+        assert!(table.shows(Mark::Selected) && !table.shows(Mark::Fresh));
         assert!(gap.shows(Mark::Gap) && gap.kind().is_none());
         assert!(free.kind().is_none() && free.shows(Mark::Fresh));
     }

@@ -17,11 +17,11 @@ use crate::words;
 const CHOICES: usize = 4;
 
 /// What can be asked, before the answers are put into an order.
-struct Draft {
-    text: String,
-    right: String,
-    wrong: Vec<String>,
-    because: String,
+pub(super) struct Draft {
+    pub(super) text: String,
+    pub(super) right: String,
+    pub(super) wrong: Vec<String>,
+    pub(super) because: String,
 }
 
 /// A question about the step from the present, after `so_far` events; `None` where the step shows
@@ -39,6 +39,12 @@ pub fn question(history: &History, so_far: usize, step: &Command, seed: u32) -> 
     Some(arranged(draft, &mut dice))
 }
 
+/// The number of events after a step; one that looks for a page fault in vain ends with the run.
+pub(super) fn reach(history: &History, so_far: usize, step: &Command) -> Option<usize> {
+    let shown = shown(history, so_far, step).map(|shown| shown.end);
+    shown.or_else(|| (*step == Command::Step(Until::Fault)).then_some(history.events.len()))
+}
+
 /// The events that the step shows.
 fn shown(history: &History, so_far: usize, step: &Command) -> Option<Range<usize>> {
     let to = match step {
@@ -53,7 +59,7 @@ fn shown(history: &History, so_far: usize, step: &Command) -> Option<Range<usize
     (to <= history.events.len()).then_some(so_far..to)
 }
 
-fn arranged(draft: Draft, dice: &mut Dice) -> Question {
+pub(super) fn arranged(draft: Draft, dice: &mut Dice) -> Question {
     let Draft { text, right, mut wrong, because } = draft;
     wrong.retain(|choice| *choice != right);
     wrong.sort_unstable();
@@ -103,7 +109,7 @@ fn about(view: &View, what: &What, classified: impl FnOnce() -> String) -> Vec<D
     }
 }
 
-fn cause(access: Access) -> Draft {
+pub(super) fn cause(access: Access) -> Draft {
     let name = |access: Access| format!("scause {}: {} page fault", access.page_fault_cause(), access.name());
     let all = [Access::Fetch, Access::Load, Access::Store];
     Draft {
@@ -151,7 +157,7 @@ fn told(how: Resolution) -> String {
 }
 
 /// The entry's flags, against the same with one right more or less.
-fn entry(pte: Pte) -> Draft {
+pub(super) fn entry(pte: Pte) -> Draft {
     let flags = PteFlags::RWX | PteFlags::U | PteFlags::V | PteFlags::A | PteFlags::D;
     let letters = |flags: PteFlags| FlagLetters(Pte::INVALID.with_flags(flags)).to_string();
     let now = pte.flags() & flags;
@@ -164,7 +170,7 @@ fn entry(pte: Pte) -> Draft {
     }
 }
 
-fn victim(view: &View, frame: &str) -> Draft {
+pub(super) fn victim(view: &View, frame: &str) -> Draft {
     let users = view.frames.used().filter(|(_, frame)| frame.kind == FrameKind::User);
     Draft {
         text: "Which frame will be evicted next?".into(),

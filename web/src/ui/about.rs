@@ -11,7 +11,7 @@ use super::timeline::grouped;
 #[component]
 pub(super) fn About(PaneProps { desk }: &PaneProps) -> Html {
     html! {
-        <Pane id="about">
+        <Pane id="about" sentence={length(desk)}>
             { summary(desk) }
             <details>
                 <summary>{ "Images and digests" }</summary>
@@ -23,22 +23,24 @@ pub(super) fn About(PaneProps { desk }: &PaneProps) -> Html {
 
 fn summary(desk: &Desk) -> Html {
     let Some(loaded) = &desk.model.loaded else { return html! {} };
-    let length = desk.model.explored.as_ref().map(|explored| {
-        let faults = desk.model.history.episodes.len();
-        format!(
-            "{} instructions, {} events, {faults} page faults; {}.",
-            grouped(explored.instructions),
-            desk.model.history.events.len(),
-            explored.ending
-        )
-    });
     html! {
         <>
             <p><strong>{ loaded.scenario.title.clone() }</strong>{ ". " }{ loaded.scenario.summary.clone() }</p>
-            <p class="hint" id="run-summary">{ length }</p>
+            <p class="hint" id="run-summary">{ length(desk) }</p>
             <p class="hint">{ "Kernel command line: " }<code>{ loaded.scenario.command_line() }</code></p>
         </>
     }
+}
+
+/// How long the run is, and how it ends.
+fn length(desk: &Desk) -> String {
+    let Some(explored) = &desk.model.explored else { return String::new() };
+    let (events, faults) = (desk.model.history.events.len(), desk.model.history.episodes.len());
+    format!(
+        "{} instructions, {events} events, {faults} page faults; {}.",
+        grouped(explored.instructions),
+        explored.ending
+    )
 }
 
 fn images(desk: &Desk) -> Html {

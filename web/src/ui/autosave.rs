@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
+use super::forgetful::Forgetful;
 use super::storage;
 use crate::model::Model;
 use crate::protocol::{Command, Load};
@@ -48,6 +49,16 @@ pub(super) fn Autosave(PaneProps { desk }: &PaneProps) -> Html {
         Found(kept)
     });
     use_keeping(desk);
+    html! {
+        <>
+            <Forgetful desk={desk.clone()} />
+            { offer(desk, &found) }
+        </>
+    }
+}
+
+/// What an earlier visit left, to go on with or to discard.
+fn offer(desk: &Desk, found: &UseStateHandle<Found>) -> Html {
     let Some(unsaved) = found.0.clone() else { return html! {} };
     let done = {
         let found = found.clone();

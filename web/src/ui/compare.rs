@@ -1,28 +1,12 @@
-//! Compare: two machines in two workers, led from landmark to landmark of what the program does.
-
-use std::rc::Rc;
+//! Compare: the choice of two configurations, and below it their machines.
 
 use yew::prelude::*;
 
-use super::compare_counts::Counts;
-use super::compare_side::SideOf;
-use super::compare_steps::Steps;
+use super::compare_stage::Stage;
 use super::desk::PaneProps;
-use super::link::WorkerLink;
 use super::modes::use_modes;
-use crate::comparison::{Action, Comparison, Hand, OPTIONS, Setup, choices};
+use crate::comparison::{OPTIONS, Setup, choices};
 use crate::modes::Switch;
-use crate::protocol::{Command, Load};
-
-struct Store(Rc<Comparison>);
-
-impl Reducible for Store {
-    type Action = Action;
-
-    fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
-        Rc::new(Self(Rc::new((*self.0).clone().after(action))))
-    }
-}
 
 /// What is compared, chosen at the top, and the comparison under it.
 #[component]
@@ -92,60 +76,4 @@ fn chooser(
     html! {
         <label class="field">{ label }<select {id} onchange={choose}>{ for all.iter().map(option) }</select></label>
     }
-}
-
-#[derive(Clone, PartialEq, Properties)]
-struct StageProps {
-    setup: Setup,
-    base: Load,
-}
-
-/// The two machines of one choice.
-#[component]
-fn Stage(props: &StageProps) -> Html {
-    let store = use_reducer(|| Store(Rc::default()));
-    let links = use_memo((), |()| [WorkerLink::default(), WorkerLink::default()]);
-    let dispatcher = store.dispatcher();
-    let report = use_callback((), move |action: Action, ()| dispatcher.dispatch(action));
-    use_start(props, &links, &report);
-    let comparison = store.0.clone();
-    use_lead(&comparison, &links);
-    if let Some(why) = comparison.waiting() {
-        return html! { <div class="pane compare-wait" role="status" id="compare-wait"><p>{ why }</p><progress aria-label="Comparing"></progress></div> };
-    }
-    let names = props.setup.names();
-    html! {
-        <>
-            <Steps comparison={comparison.clone()} go={report.reform(Action::Go)} />
-            <div class="compare-sides">
-                <SideOf comparison={comparison.clone()} hand={Hand::Left} name={names[0].clone()} />
-                <SideOf comparison={comparison.clone()} hand={Hand::Right} name={names[1].clone()} />
-            </div>
-            <Counts {comparison} {names} />
-        </>
-    }
-}
-
-/// Starts both machines; they end with the stage.
-#[hook]
-fn use_start(props: &StageProps, links: &Rc<[WorkerLink; 2]>, report: &Callback<Action>) {
-    let (loads, links, report) = (props.setup.loads(&props.base), links.clone(), report.clone());
-    use_effect_with((), move |()| {
-        for (hand, load) in Hand::BOTH.into_iter().zip(loads) {
-            let of_hand = report.reform(move |action| Action::Of(hand, action));
-            links[hand as usize].start(Command::Load(load), of_hand);
-        }
-        move || links.iter().for_each(WorkerLink::stop)
-    });
-}
-
-/// Sends both machines to where the comparison stands.
-#[hook]
-fn use_lead(comparison: &Rc<Comparison>, links: &Rc<[WorkerLink; 2]>) {
-    let (commands, links) = (comparison.commands(), links.clone());
-    use_effect_with((comparison.at, commands.is_some()), move |_| {
-        for (link, command) in links.iter().zip(commands.into_iter().flatten()) {
-            link.send(command);
-        }
-    });
 }

@@ -20,12 +20,21 @@ pub(super) fn Events(PaneProps { desk }: &PaneProps) -> Html {
     let to = (so_far + AROUND.1).min(model.history.events.len());
     let window = model.history.events.get(from..to).unwrap_or(&[]);
     html! {
-        <Pane id="events" aside="what the machine and the kernel report" sentence={format!("Event {so_far} of {}.", model.history.events.len())}>
-            <ol class="events">
-                { for window.iter().zip(from..).map(|(event, n)| line(desk, event, n, so_far)) }
-            </ol>
+        <Pane id="events" aside="what the machine and the kernel report" sentence={sentence(desk, so_far)}>
+            <table class="events" id="events-rows">
+                <caption class="visually-hidden">{ "Events around the present" }</caption>
+                <thead class="visually-hidden"><tr><th scope="col">{ "event" }</th><th scope="col">{ "told by" }</th><th scope="col">{ "what happened" }</th></tr></thead>
+                <tbody>{ for window.iter().zip(from..).map(|(event, n)| line(desk, event, n, so_far)) }</tbody>
+            </table>
         </Pane>
     }
+}
+
+fn sentence(desk: &Desk, so_far: usize) -> String {
+    let events = &desk.model.history.events;
+    let next = events.get(so_far).map(|event| words::happened(&event.what, &desk.model.view.processes).what);
+    let next = next.map_or_else(String::new, |next| format!(" Next: {next}."));
+    format!("Event {so_far} of {}.{next}", events.len())
 }
 
 fn line(desk: &Desk, event: &Event, n: usize, so_far: usize) -> Html {
@@ -33,13 +42,11 @@ fn line(desk: &Desk, event: &Event, n: usize, so_far: usize) -> Html {
     let class = classes!((n >= so_far).then_some("coming"), (n + 1 == so_far).then_some("now"));
     let current = (n + 1 == so_far).then_some("step");
     html! {
-        <li key={n} {class} aria-current={current}>
-            <button type="button" onclick={desk.command(Command::Seek(Target::Event(n)))}>
-                <span class="number">{ n }</span>
-                <span class={classes!("source", source(event))} title={spoken(event)}>{ letter(event) }</span>
-                <span>{ told.what }</span>
-            </button>
-        </li>
+        <tr key={n} {class} aria-current={current}>
+            <td class="number">{ n }</td>
+            <td><span class={classes!("source", source(event))} title={spoken(event)}>{ letter(event) }</span></td>
+            <td><button type="button" onclick={desk.command(Command::Seek(Target::Event(n)))}>{ told.what }</button></td>
+        </tr>
     }
 }
 

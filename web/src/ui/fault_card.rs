@@ -5,8 +5,11 @@ use yew::prelude::*;
 use super::answer::Answer;
 use super::desk::{Desk, PaneProps};
 use super::facts::Facts;
-use super::pane::Pane;
+use super::pane::{Pane, Views};
+use super::shell::use_showing;
 use super::walk::Walk;
+use super::walk_table::WalkTable;
+use crate::arrangement::Showing;
 use crate::card::Card;
 use crate::episode::Outcome;
 use crate::protocol::{Command, Target};
@@ -15,13 +18,18 @@ use crate::protocol::{Command, Target};
 #[component]
 pub(super) fn FaultCard(PaneProps { desk }: &PaneProps) -> Html {
     let model = &desk.model;
+    let showing = use_showing("fault-card");
     let title: AttrValue =
         model.card.as_ref().map_or_else(|| "No page fault yet".into(), |card| title(card)).into();
     html! {
-        <Pane id="fault-card" {title} class="card" aside={aside(desk)}>
+        <Pane id="fault-card" {title} class="card" aside={aside(desk)} sentence={sentence(desk)} views={Views::PictureAndTable}>
             if let Some(card) = &model.card {
                 <Facts desk={desk.clone()} card={card.clone()} />
-                <Walk desk={desk.clone()} card={card.clone()} />
+                if showing == Showing::Table {
+                    <WalkTable desk={desk.clone()} card={card.clone()} />
+                } else {
+                    <Walk desk={desk.clone()} card={card.clone()} />
+                }
                 <Answer desk={desk.clone()} card={card.clone()} />
             } else if model.explored.is_some() && model.history.episodes.is_empty() {
                 <p id="no-faults">{ "This run has no page fault: every page was mapped before the program touched it." }</p>
@@ -30,6 +38,13 @@ pub(super) fn FaultCard(PaneProps { desk }: &PaneProps) -> Html {
             }
         </Pane>
     }
+}
+
+/// The fault and what has become of it so far.
+fn sentence(desk: &Desk) -> String {
+    let Some(card) = &desk.model.card else { return "There was no page fault yet.".into() };
+    let answer = if card.is_over { card.closing() } else { "The kernel has not answered yet.".into() };
+    format!("{} {answer}", card.headline())
 }
 
 fn title(card: &Card) -> String {

@@ -59,6 +59,8 @@ fn picker(desk: &Desk) -> Html {
         let select: web_sys::HtmlSelectElement = event.target_unchecked_into();
         if !select.value().is_empty() {
             name_in_address(&select.value());
+            // The arrows step from here on; in the list they would choose the next scenario.
+            let _ = select.blur();
             send.emit(Command::Load(Load { scenario: select.value(), ..Load::default() }));
         }
     });

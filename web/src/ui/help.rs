@@ -8,7 +8,7 @@ use super::storage;
 const KEY: &str = "faultline-character-keys";
 
 /// The keys in the order of their reach.
-const KEYS: [(&str, &str); 13] = [
+const KEYS: [(&str, &str); 14] = [
     ("→ ←", "next, previous page fault"),
     ("⇧→ ⇧←", "next, previous event"),
     (". ,", "next, previous instruction"),
@@ -20,6 +20,7 @@ const KEYS: [(&str, &str); 13] = [
     ("End", "to the end"),
     ("Esc", "give a maximised pane back its place"),
     ("P", "presenter; there, Page Down and Page Up (a clicker) step"),
+    ("S", "speaker notes in a window of their own, while presenting"),
     ("1 to 4", "answers a question of Predict"),
     ("Tab", "through everything that can be pressed"),
 ];

@@ -113,10 +113,18 @@ fn wished(event: &KeyboardEvent) -> Option<Wish> {
     if event.ctrl_key() || event.alt_key() || event.meta_key() || event.default_prevented() {
         return None;
     }
-    let target: Option<web_sys::Element> = event.target().and_then(|target| target.dyn_into().ok());
-    let tag = target.map_or_else(String::new, |target| target.tag_name());
+    let tag = pressed_on(event);
     let wish = Wish::of_key(&event.key(), event.shift_key())?;
     (!belongs_to(&tag, wish)).then_some(wish)
+}
+
+/// The name of the element that has the focus; a box to tick is as good as a button.
+pub(super) fn pressed_on(event: &KeyboardEvent) -> String {
+    let target: Option<web_sys::Element> = event.target().and_then(|target| target.dyn_into().ok());
+    target.map_or_else(String::new, |target| match target.get_attribute("type").as_deref() {
+        Some("checkbox") => "BUTTON".into(),
+        _ => target.tag_name(),
+    })
 }
 
 /// Whether the focused element has its own use for the key.

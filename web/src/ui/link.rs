@@ -7,6 +7,7 @@ use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
 use yew::prelude::*;
 
+use super::pulse::Pulse;
 use super::site;
 use crate::model::Action;
 use crate::protocol::{Command, Update};
@@ -14,10 +15,15 @@ use crate::protocol::{Command, Update};
 /// Beside the script that starts the page.
 const SCRIPT: &str = "worker_loader.js";
 
+/// What is said of a worker that does not answer.
+const SILENT: &str = "Its worker does not answer any more; the browser may have ended it for want of memory.";
+
 /// A worker, its listeners, and the commands given before it listened.
 struct Running {
     worker: Worker,
     waiting: Option<Vec<Command>>,
+    /// Feels whether it is alive, once it listens.
+    pulse: Option<Pulse>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(web_sys::Event)>,
 }
@@ -80,19 +86,28 @@ impl WorkerLink {
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        Ok(Running { worker, waiting: Some(vec![first]), _on_message: on_message, _on_error: on_error })
+        Ok(Running {
+            worker,
+            waiting: Some(vec![first]),
+            pulse: None,
+            _on_message: on_message,
+            _on_error: on_error,
+        })
     }
 
     fn listener(&self, report: Callback<Action>) -> Closure<dyn FnMut(MessageEvent)> {
         let link = self.clone();
         Closure::new(move |message: MessageEvent| {
             let text = message.data().as_string().unwrap_or_default();
+            link.heard();
             match serde_json::from_str::<Vec<Update>>(&text) {
                 Ok(updates) => {
                     if updates.contains(&Update::Ready) {
-                        link.deliver();
+                        link.deliver(&report);
                     }
-                    report.emit(Action::Updates(updates));
+                    if !updates.is_empty() {
+                        report.emit(Action::Updates(updates));
+                    }
                 }
                 Err(error) => report.emit(Action::Crashed(format!(
                     "Page and worker do not understand each other ({error}); they may be of different versions. Reload the page."
@@ -101,9 +116,18 @@ impl WorkerLink {
         })
     }
 
-    /// Sends what was waiting for the worker to listen.
-    fn deliver(&self) {
+    /// The worker has said something.
+    fn heard(&self) {
+        if let Some(pulse) = self.running.borrow().as_ref().and_then(|running| running.pulse.as_ref()) {
+            pulse.heard();
+        }
+    }
+
+    /// Sends what was waiting for the worker to listen, and feels its pulse from now on.
+    fn deliver(&self, report: &Callback<Action>) {
         if let Some(running) = self.running.borrow_mut().as_mut() {
+            let (worker, report) = (running.worker.clone(), report.clone());
+            running.pulse = Pulse::new(worker, move || report.emit(Action::Crashed(SILENT.into())));
             for command in running.waiting.take().unwrap_or_default() {
                 post(&running.worker, &command);
             }

@@ -4,6 +4,7 @@ use wasm_bindgen::{JsCast, prelude::Closure};
 use web_sys::KeyboardEvent;
 use yew::prelude::*;
 
+use super::keys::pressed_on;
 use super::modes::use_modes;
 
 /// Listens to the keyboard. The callback gets a key's name, `Shift+ArrowRight` where an arrow comes with Shift,
@@ -34,9 +35,7 @@ pub(super) fn use_mode_keys(own: Callback<String, bool>) {
 }
 
 fn is_free(event: &KeyboardEvent) -> bool {
-    let target: Option<web_sys::Element> = event.target().and_then(|target| target.dyn_into().ok());
-    let tag = target.map_or_else(String::new, |target| target.tag_name());
-    let typed = matches!(&*tag, "INPUT" | "SELECT" | "TEXTAREA");
+    let typed = matches!(&*pressed_on(event), "INPUT" | "SELECT" | "TEXTAREA");
     !(typed || event.ctrl_key() || event.alt_key() || event.meta_key() || event.default_prevented())
 }
 

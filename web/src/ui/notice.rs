@@ -2,7 +2,8 @@
 
 use yew::prelude::*;
 
-use super::desk::{Desk, PaneProps};
+use super::desk::Desk;
+use super::disagreements::Disagreements;
 use crate::model::Link;
 use crate::protocol::{Command, Progress, Stage, Target};
 
@@ -82,22 +83,6 @@ fn warnings(desk: &Desk) -> Html {
                     <button type="button" class="link" onclick={desk.command(Command::Seek(Target::Event(event)))}>{ format!("event {event}") }</button>
                     { format!(": {text}") }
                 </li>
-            }) }</ul>
-        </div>
-    }
-}
-
-#[component]
-fn Disagreements(PaneProps { desk }: &PaneProps) -> Html {
-    let found = &desk.model.disagreements;
-    if found.is_empty() {
-        return html! {};
-    }
-    html! {
-        <div class="notice" role="alert" id="disagreement">
-            <strong>{ "The kernel and its page tables disagree." }</strong>
-            <ul>{ for found.iter().take(5).map(|each| html! {
-                <li>{ each.words.clone() }{ each.event.map(|event| format!(" (event {event})")) }</li>
             }) }</ul>
         </div>
     }

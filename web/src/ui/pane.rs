@@ -5,6 +5,9 @@ use yew::prelude::*;
 use super::shell::{Shell, use_shell};
 use crate::arrangement::{Change, PANES, Showing};
 
+/// Panes whose contents begin with what their sentence says: it is there to be heard only.
+const SAID: [&str; 3] = ["fault-card", "console", "about"];
+
 /// Whether a pane has a table besides its picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Views {
@@ -53,6 +56,7 @@ pub(super) fn Pane(props: &Props) -> Html {
         is_max.then_some("max"),
         (showing == Showing::Folded).then_some("folded"),
     );
+    let unseen = showing == Showing::Folded || props.sentence.is_empty() || SAID.contains(&id);
     let live = if is_max { "polite" } else { "off" };
     html! {
         <section {id} {class} aria-labelledby={heading.clone()} aria-describedby={spoken.clone()}>
@@ -61,7 +65,7 @@ pub(super) fn Pane(props: &Props) -> Html {
                 <span class="aside">{ props.aside.clone() }</span>
                 { tools(&shell, props, showing) }
             </header>
-            <p class={classes!("sentence", (showing == Showing::Folded || props.sentence.is_empty()).then_some("visually-hidden"))}
+            <p class={classes!("sentence", unseen.then_some("visually-hidden"))}
                 id={spoken} aria-live={live}>{ props.sentence.clone() }</p>
             if showing != Showing::Folded {
                 <div class="body">{ props.children.clone() }</div>

@@ -6,8 +6,8 @@ use yew::prelude::*;
 
 use super::desk::Desk;
 use super::mode_keys::use_mode_keys;
-use crate::predict::{Asked, Change, Predict, question};
-use crate::protocol::Command;
+use crate::predict::{Asked, Change, Due, Predict, due, question};
+use crate::protocol::{Command, Target};
 
 /// The quiz, and how to change it.
 #[derive(Clone, PartialEq)]
@@ -50,9 +50,17 @@ fn ask_or_send(desk: &Desk, Quiz { predict, change }: &Quiz, command: Command) {
     if predict.is_waiting() && is_step(&command) {
         return;
     }
-    let ask = || question(&desk.model.history, desk.model.events_so_far(), &command, predict.seed);
+    let so_far = desk.model.events_so_far();
+    if let Some(due) = scenarios_own(desk, predict, so_far, &command) {
+        // The step is too long for it: the question is asked where it belongs.
+        if due.event + 1 > so_far {
+            desk.send.emit(Command::Seek(Target::Event(due.event)));
+        }
+        return change.emit(Change::Ask(Box::new(Asked::due(due, command))));
+    }
+    let ask = || question(&desk.model.history, so_far, &command, predict.seed);
     match predict.on.then(ask).flatten() {
-        Some(question) => change.emit(Change::Ask(question, command)),
+        Some(question) => change.emit(Change::Ask(Box::new(Asked::new(question, command)))),
         None => {
             if predict.asked.is_some() && is_step(&command) {
                 change.emit(Change::Close);
@@ -60,6 +68,12 @@ fn ask_or_send(desk: &Desk, Quiz { predict, change }: &Quiz, command: Command) {
             desk.send.emit(command);
         }
     }
+}
+
+/// The scenario's question that comes before this step.
+fn scenarios_own(desk: &Desk, predict: &Predict, so_far: usize, command: &Command) -> Option<Due> {
+    let loaded = desk.model.loaded.as_ref().filter(|_| predict.on)?;
+    due(&loaded.scenario.quiz, &desk.model.history, so_far, command, &predict.done, predict.seed)
 }
 
 /// Whether the command leaves the present.
@@ -127,8 +141,19 @@ fn answer(props: &Props, asked: &Asked, choice: usize) -> Html {
 
 fn verdict(asked: &Asked) -> Html {
     let Some(right) = asked.is_right() else { return html! {} };
-    let word = if right { "Right. " } else { "Not so. " };
-    html! { <p><strong>{ word }</strong>{ asked.question.because.clone() }</p> }
+    let told = match right {
+        true => html! { <strong>{ "Right. " }</strong> },
+        false => {
+            let answer = asked.question.choices[asked.question.right].clone();
+            html! { <><strong>{ "Not so. " }</strong>{ "The answer is: " }<q>{ answer }</q>{ ". " }</> }
+        }
+    };
+    html! {
+        <p>
+            { told }{ asked.question.because.clone() }
+            if asked.more { { " Step on for one more question about this moment." } }
+        </p>
+    }
 }
 
 /// The answer counts, and what it was about is shown.
@@ -138,7 +163,9 @@ fn choose(props: &Props, choice: usize) {
     };
     if choice < asked.question.choices.len() {
         props.quiz.change.emit(Change::Choose(choice));
-        props.desk.send.emit(asked.step.clone());
+        if !asked.more {
+            props.desk.send.emit(asked.step.clone());
+        }
     }
 }
 

@@ -1,11 +1,14 @@
 //! Presenter: what a lecturer has at hand in front of a projector.
 
+use std::rc::Rc;
+
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
 use super::mode_keys::use_mode_keys;
 use super::modes::use_modes;
-use super::tour::coded;
+use super::notes_window::NotesWindow;
+use super::speaker_notes::SpeakerNotes;
 use crate::modes::Switch;
 use crate::protocol::{Command, Target, Until};
 
@@ -43,13 +46,43 @@ fn note(desk: &Desk, forwards: bool) -> Option<Command> {
     stop.map(|stop| Command::Seek(Target::Event(stop.event)))
 }
 
+/// Where the speaker notes are.
+#[derive(Clone, PartialEq)]
+enum Notes {
+    Hidden,
+    /// In a window that only the lecturer sees.
+    Apart(Rc<NotesWindow>),
+    /// On the page, for want of a window.
+    Here,
+}
+
+/// Shows the notes apart if the browser allows a window, or puts them away.
+fn flip(notes: &UseStateHandle<Notes>) {
+    let hide = {
+        let notes = notes.clone();
+        Callback::from(move |()| notes.set(Notes::Hidden))
+    };
+    notes.set(match **notes {
+        Notes::Hidden => NotesWindow::open(hide).map_or(Notes::Here, |window| Notes::Apart(Rc::new(window))),
+        Notes::Apart(_) | Notes::Here => Notes::Hidden,
+    });
+}
+
 /// The bar at the bottom, and the key that opens it. A clicker sends the keys Page Down and Page Up.
 #[component]
 pub(super) fn Presenter(PaneProps { desk }: &PaneProps) -> Html {
     let modes = use_modes();
     let stride = use_state_eq(|| Stride::Event);
-    let notes = use_state_eq(|| false);
-    use_mode_keys(keys(desk, *stride, modes.modes.presenter, &modes.switch));
+    let notes = use_state_eq(|| Notes::Hidden);
+    use_mode_keys(keys(desk, *stride, modes.modes.presenter, &modes.switch, &notes));
+    {
+        let notes = notes.clone();
+        use_effect_with(modes.modes.presenter, move |&presenter| {
+            if !presenter {
+                notes.set(Notes::Hidden);
+            }
+        });
+    }
     if !modes.modes.presenter {
         return html! {};
     }
@@ -61,13 +94,13 @@ pub(super) fn Presenter(PaneProps { desk }: &PaneProps) -> Html {
     let place = desk.model.place();
     html! {
         <aside id="presenter" aria-label="Presenter">
-            if *notes { { speaker_notes(desk) } }
+            { show(desk, &notes) }
             <div class="bar">
                 <button type="button" class="button" id="presenter-back" disabled={idle || place.at_start} onclick={go(false)}>{ "Back" }<kbd aria-hidden="true">{ "PgUp" }</kbd></button>
                 <button type="button" class="button primary" id="presenter-next" disabled={idle || place.at_end} onclick={go(true)}>{ "Next" }<kbd aria-hidden="true">{ "PgDn" }</kbd></button>
                 { strides(&stride) }
-                <button type="button" class="button" id="presenter-notes" aria-pressed={notes.to_string()}
-                    onclick={{ let notes = notes.clone(); move |_: MouseEvent| notes.set(!*notes) }}>{ "Speaker notes" }</button>
+                <button type="button" class="button" id="presenter-notes" aria-pressed={(*notes != Notes::Hidden).to_string()}
+                    onclick={{ let notes = notes.clone(); move |_: MouseEvent| flip(&notes) }}>{ "Speaker notes" }<kbd aria-hidden="true">{ "S" }</kbd></button>
                 <span class="spread"></span>
                 <button type="button" class="button" id="presenter-leave" onclick={modes.switch.reform(|_| Switch::Presenter)}>{ "Leave" }<kbd aria-hidden="true">{ "P" }</kbd></button>
             </div>
@@ -94,22 +127,18 @@ fn strides(stride: &UseStateHandle<Stride>) -> Html {
     }
 }
 
-/// What only the lecturer is meant to read: the present note's, and what comes after it.
-fn speaker_notes(desk: &Desk) -> Html {
-    let at = desk.model.current_stop();
-    let note = |stop: usize| {
-        let stop = desk.model.stops.get(stop)?;
-        desk.model.tour.notes().get(stop.note)
-    };
-    let now = at.and_then(note).filter(|note| !note.speaker.is_empty());
-    let next = note(at.map_or(0, |at| at + 1));
-    html! {
-        <div id="speaker-notes">
-            <p>{ now.map_or_else(|| html! { "No speaker notes for this moment." }, |note| coded(&note.speaker)) }</p>
-            if let Some(next) = next {
-                <p class="hint">{ "Next: " }{ coded(if next.text.is_empty() { &next.speaker } else { &next.text }) }</p>
-            }
-        </div>
+/// The notes, where they are.
+fn show(desk: &Desk, notes: &Notes) -> Html {
+    let told = html! { <SpeakerNotes desk={desk.clone()} /> };
+    match notes {
+        Notes::Hidden => html! {},
+        Notes::Apart(window) => create_portal(told, window.host.clone()),
+        Notes::Here => html! {
+            <div class="notes-here">
+                <p class="hint" id="notes-blocked">{ "The browser blocks a second window, so everybody sees these notes. Allow pop-ups for this page to have them apart." }</p>
+                { told }
+            </div>
+        },
     }
 }
 
@@ -119,13 +148,20 @@ fn step(desk: &Desk, stride: Stride, forwards: bool) {
     }
 }
 
-fn keys(desk: &Desk, stride: Stride, on: bool, switch: &Callback<Switch>) -> Callback<String, bool> {
-    let (desk, switch) = (desk.clone(), switch.clone());
+fn keys(
+    desk: &Desk,
+    stride: Stride,
+    on: bool,
+    switch: &Callback<Switch>,
+    notes: &UseStateHandle<Notes>,
+) -> Callback<String, bool> {
+    let (desk, switch, notes) = (desk.clone(), switch.clone(), notes.clone());
     Callback::from(move |key: String| {
         match key.as_str() {
             "p" | "P" => switch.emit(Switch::Presenter),
             "PageDown" if on => step(&desk, stride, true),
             "PageUp" if on => step(&desk, stride, false),
+            "s" | "S" if on => flip(&notes),
             _ => return false,
         }
         true

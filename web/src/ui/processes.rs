@@ -9,6 +9,9 @@ use crate::protocol::{Command, Watch};
 use crate::snapshot::{Registers, Snapshot};
 use crate::state::{Life, Process, Processes as Family};
 
+/// The titles of the table's columns.
+const COLUMNS: [&str; 5] = ["pid", "program", "state", "memory", "root table"];
+
 /// The processes, then the registers.
 #[component]
 pub(super) fn Processes(PaneProps { desk }: &PaneProps) -> Html {
@@ -19,8 +22,9 @@ pub(super) fn Processes(PaneProps { desk }: &PaneProps) -> Html {
                 <p class="hint">{ "The kernel has not created a process yet." }</p>
             } else {
                 <div class="scroll" tabindex="0" role="group" aria-label="Processes">
-                    <table>
-                        <thead><tr><th>{ "pid" }</th><th>{ "program" }</th><th>{ "state" }</th><th>{ "memory" }</th><th>{ "root table" }</th></tr></thead>
+                    <table id="processes-rows">
+                        <caption class="visually-hidden">{ "Processes, each under its parent" }</caption>
+                        <thead><tr>{ for COLUMNS.iter().map(|&title| html! { <th scope="col">{ title }</th> }) }</tr></thead>
                         <tbody>{ for family(processes).into_iter().map(|(depth, each)| row(desk, each, depth)) }</tbody>
                     </table>
                 </div>
@@ -39,8 +43,8 @@ fn sentence(processes: &Family) -> String {
     };
     let running: Vec<String> = processes.running.iter().map(on).collect();
     match (running.as_slice(), processes.current()) {
-        ([], _) => format!("Processes alive: {alive} of {known}. nobody has the hart."),
-        ([_], Some(one)) => format!("Processes alive: {alive} of {known}. {} has the hart.", one.label()),
+        ([], _) => format!("Processes alive: {alive} of {known}. Running: nobody."),
+        ([_], Some(one)) => format!("Processes alive: {alive} of {known}. Running: {}.", one.label()),
         (several, _) => format!("Processes alive: {alive} of {known}. {}.", several.join(", ")),
     }
 }

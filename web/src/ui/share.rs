@@ -136,17 +136,15 @@ pub(super) fn use_address(desk: &Desk, shell: &Shell) {
     let change = shell.change.clone();
     use_effect_with((), move |()| {
         let follow = move || {
-            let (load, arrangement) = match asked() {
-                Asked::Load(load, arrangement) => (load, arrangement),
-                Asked::Nothing => (first(), None),
-                Asked::Refused(why) => {
-                    latest.borrow().act.emit(Action::Failed(why));
-                    (first(), None)
-                }
+            let (load, arrangement, refused) = match asked() {
+                Asked::Load(load, arrangement) => (load, arrangement, None),
+                Asked::Nothing => (first(), None, None),
+                Asked::Refused(why) => (first(), None, Some(why)),
             };
             if latest.borrow().model.request != load {
                 latest.borrow().send.emit(Command::Load(load));
             }
+            refused.into_iter().for_each(|why| latest.borrow().act.emit(Action::Failed(why)));
             arrangement.into_iter().for_each(|all| change.emit(Change::All(Box::new(all))));
         };
         follow();

@@ -1,5 +1,6 @@
 //! The address space of the watched process: areas and pages, highest address first.
 
+use faultline_abi::PAGE_SIZE;
 use faultline_abi::trace::AreaKind;
 use yew::prelude::*;
 
@@ -70,6 +71,7 @@ fn table(desk: &Desk, process: &Process) -> Html {
                 <th scope="row">{ area_name(area.kind) }</th>
                 <td><code>{ format!("{} – {}", area.start, area.end) }</code></td>
                 <td>{ permissions(area) }</td>
+                <td>{ (area.end.get() - area.start.get()) / PAGE_SIZE }</td>
                 <td>{ mapped }</td><td>{ missing }</td><td>{ swapped }</td><td>{ *more }</td>
             </tr>
         }
@@ -86,8 +88,8 @@ fn table(desk: &Desk, process: &Process) -> Html {
 }
 
 /// The titles of the table's columns.
-const COLUMNS: [&str; 7] =
-    ["area", "addresses", "may", "mapped", "not there yet", "in swap", "pages not looked at"];
+const COLUMNS: [&str; 8] =
+    ["area", "addresses", "may", "pages", "mapped", "not there yet", "in swap", "not looked at"];
 
 fn picture(desk: &Desk, process: &Process) -> Html {
     let spot = Spot::new(desk, process);

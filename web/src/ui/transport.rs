@@ -67,8 +67,9 @@ fn speed(pace: &UseStateHandle<usize>) -> Html {
     let choose = {
         let pace = pace.clone();
         Callback::from(move |event: Event| {
-            let chosen = event.target_unchecked_into::<web_sys::HtmlSelectElement>().selected_index();
-            let chosen = usize::try_from(chosen).unwrap_or(0).min(PACES.len() - 1);
+            let select = event.target_unchecked_into::<web_sys::HtmlSelectElement>();
+            let chosen = usize::try_from(select.selected_index()).unwrap_or(0).min(PACES.len() - 1);
+            let _ = select.blur();
             storage::set(KEY, PACES[chosen].0);
             pace.set(chosen);
         })

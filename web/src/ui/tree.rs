@@ -10,13 +10,13 @@ use super::desk::{Desk, PaneProps};
 use super::flags::Flags;
 use super::pages::PagedTable;
 use super::pane::{Pane, Views};
+use super::roots::Roots;
 use super::shell::use_showing;
 use super::walk::{entry_link, frame_link};
 use crate::arrangement::Showing;
 use crate::layout::{Marks, TreeRow, tree_rows};
 use crate::linked::Selection;
-use crate::protocol::{Command, Watch};
-use crate::snapshot::{Entry, RootName, Table};
+use crate::snapshot::{Entry, Table};
 
 /// Rows of the tree that are drawn.
 const ROWS_MAX: usize = 600;
@@ -167,36 +167,5 @@ fn status(row: &TreeRow) -> Html {
         },
         (None, true) => html! { <span class="badge bad">{ "walk stopped" }</span> },
         (None, false) => html! {},
-    }
-}
-
-/// Which root to show: that of the program that runs, or one that `satp` has held.
-#[component]
-fn Roots(PaneProps { desk }: &PaneProps) -> Html {
-    let Some(snapshot) = &desk.model.snapshot else { return html! {} };
-    let chosen = snapshot.watched;
-    let choose = {
-        let (known, send) = (snapshot.roots.clone(), desk.send.clone());
-        Callback::from(move |event: Event| {
-            let index = event.target_unchecked_into::<web_sys::HtmlSelectElement>().selected_index();
-            let root = usize::try_from(index)
-                .ok()
-                .and_then(|i| known.get(i.checked_sub(1)?))
-                .map(|known| known.root);
-            send.emit(Command::Watch(Watch::Root(root)));
-        })
-    };
-    let option = |RootName { root, .. }: &RootName| {
-        let name = format!("{}, {root}", desk.model.root_name(*root));
-        html! { <option selected={chosen == Some(*root)}>{ name }</option> }
-    };
-    html! {
-        <label class="field">
-            <span class="visually-hidden">{ "Which page tables" }</span>
-            <select id="roots" onchange={choose}>
-                <option selected={chosen.is_none()}>{ "the running program" }</option>
-                { for snapshot.roots.iter().map(option) }
-            </select>
-        </label>
     }
 }

@@ -84,7 +84,8 @@ fn level(desk: &Desk, card: &Rc<Card>, i: usize, step: &WalkStep) -> Html {
     }
 }
 
-fn table_name(level: u32, scheme: Scheme) -> String {
+/// What the table of a level is called.
+pub(super) fn table_name(level: u32, scheme: Scheme) -> String {
     let table = match level {
         0 => "Last table",
         root if root + 1 == scheme.levels() => "Root table",
@@ -103,7 +104,8 @@ fn verdict(desk: &Desk, step: &WalkStep, failed: Option<Check>) -> Html {
     }
 }
 
-fn stopped(check: Check) -> Html {
+/// Why the walk stopped.
+pub(super) fn stopped(check: Check) -> Html {
     let explained = words::check(check);
     html! {
         <p class="verdict" id="check">

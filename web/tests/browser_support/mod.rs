@@ -14,6 +14,10 @@ pub(crate) use driver::Browser;
 /// How long the page may take to get somewhere.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Keeps what breaks the content security policy, beside the browser's own log of it.
+const VIOLATIONS: &str = "window.violations = []; document.addEventListener('securitypolicyviolation',
+    event => violations.push(event.violatedDirective + ' ' + event.blockedURI));";
+
 /// Where the page is served, and what to compare it with.
 pub(crate) struct Bench {
     /// The page's address.
@@ -58,8 +62,10 @@ where
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let browser = Browser::start().await;
+        browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": VIOLATIONS})).await;
         let page = Page { browser, url: bench.url.clone(), expected_errors: false };
         let page = test(page, bench).await;
+        assert_eq!(page.eval("window.violations ?? []").await, json!([]), "the page breaks its own policy");
         let complaints = page.browser.complaints().await;
         assert!(page.expected_errors || complaints.is_empty(), "the browser complains: {complaints:#?}");
         page.browser.stop().await;
@@ -157,6 +163,18 @@ impl Page {
     pub(crate) async fn choose(&self, id: &str, option: usize) {
         let list = self.browser.client.find(Locator::Id(id)).await.unwrap_or_else(|_| panic!("no #{id}"));
         list.select_by_index(option).await.unwrap_or_else(|error| panic!("#{id}: {error}"));
+    }
+
+    /// Waits until nothing has changed for a moment.
+    pub(crate) async fn at_ease(&self) {
+        const QUIET: &str = "new Promise(done => {
+            let timer;
+            const wait = () => { clearTimeout(timer); timer = setTimeout(() => { watch.disconnect(); done(true) }, 150) };
+            const watch = new MutationObserver(wait);
+            watch.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+            wait();
+        })";
+        self.eval(QUIET).await;
     }
 
     /// What the panes show, for comparing two visits to the same place: every element with its

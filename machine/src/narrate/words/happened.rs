@@ -253,7 +253,7 @@ fn process(op: ProcessOp, who: &str, other: u64) -> Told {
     match op {
         ProcessOp::Created => Told::new(format!("{who} is created")),
         ProcessOp::Execed => Told::new(format!("{who} starts its program")),
-        ProcessOp::Switched => Told::new(format!("{who} gets the hart")),
+        ProcessOp::Switched => Told::new(format!("{who} gets the processor")),
         ProcessOp::Exited => Told::new(format!("{who} exits with status {other}")),
         ProcessOp::Killed => {
             Told::new(format!("The kernel kills {who}")).detail(format!("for a fault with scause {other}"))
