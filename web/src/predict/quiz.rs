@@ -34,7 +34,7 @@ pub fn due(
     done: &[usize],
     seed: u32,
 ) -> Option<Due> {
-    let (from, to) = (so_far.checked_sub(1)?, reach(history, so_far, step)?);
+    let (from, to) = (so_far.saturating_sub(1), reach(history, so_far, step)?);
     let events = &history.events;
     let places = quiz.iter().enumerate().filter(|(index, _)| !done.contains(index));
     let places = places.filter_map(|(index, each)| Some((asked_at(each, events)?, index)));
@@ -133,6 +133,7 @@ mod tests {
         assert_eq!(at(2, &Command::Step(Until::Event)), Some(1));
         assert_eq!(at(1, &Command::Step(Until::Fault)), None, "the step ends at it");
         assert_eq!(at(1, &Command::Seek(Target::Event(4))), Some(1), "the step would pass it");
+        assert_eq!(at(0, &Command::Seek(Target::Event(4))), Some(1), "so it would from the very start");
         assert_eq!(at(3, &Command::Step(Until::Fault)), None, "it lies behind");
         assert_eq!(at(2, &Command::Back(Until::Event)), None);
     }

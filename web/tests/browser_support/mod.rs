@@ -150,11 +150,11 @@ impl Page {
         self.moved(self.browser.key(key)).await;
     }
 
-    /// Chooses a scenario by its file's name.
+    /// Chooses a scenario by its file's name; nothing where it is the present one.
     pub(crate) async fn choose_scenario(&self, file: &str) {
         self.eval(&format!(
-            "(s => {{ s.value = {}; s.dispatchEvent(new Event('change', {{bubbles: true}})) }})(document.querySelector('#scenario'))",
-            json!(file)
+            "(s => {{ if (s.value === {file}) return; s.value = {file}; s.dispatchEvent(new Event('change', {{bubbles: true}})) }})(document.querySelector('#scenario'))",
+            file = json!(file)
         ))
         .await;
     }
