@@ -74,7 +74,7 @@ fn predicted(prediction: &Prediction, history: &History, event: usize) -> Option
     Some(match prediction.what {
         Quantity::Cause => {
             let all = [Access::Fetch, Access::Load, Access::Store];
-            cause(all.into_iter().find(|access| u64::from(access.page_fault_cause()) == value)?)
+            cause(all.into_iter().find(|access| access.page_fault_cause() == value)?)
         }
         Quantity::Level => among(format!("level {value}"), (0..3).map(|n| format!("level {n}")).collect()),
         Quantity::PteAfter => entry(Pte::from_raw(value)),
