@@ -2,29 +2,44 @@
 //! time_travel [MOVES]`. Prints a line of JSON for each measured move, and one for the recording;
 //! `cargo xtask bench` makes a table of them, and measures in a browser, too.
 
-use faultline_machine::bench::journey::{Alone, Journey, Move, STEPS};
+use faultline_machine::bench::journey::{Alone, Journey, Move, Program, TURNS};
 
 fn main() {
     let Ok(moves) = std::env::args().nth(1).map_or(Ok(200), |moves| moves.parse::<u32>()) else {
         eprintln!("usage: time_travel [MOVES]");
         std::process::exit(2);
     };
-    let mut alone = Alone::new();
-    let unheard = time(|| alone.advance(STEPS));
-    drop(alone);
-    let mut journey = Journey::new();
-    let recorded = time(|| journey.record(STEPS));
-    let [faults, events, keyframes, bytes] = journey.counts();
-    println!(
-        r#"{{"host":"native","alone":{unheard},"recorded":{recorded},"faults":{faults},"events":{events},"keyframes":{keyframes},"bytes":{bytes}}}"#
-    );
+    for program in Program::ALL {
+        measure(program, moves);
+    }
+}
+
+fn measure(program: Program, moves: u32) {
+    let name = program.name();
+    let mut journey = record(program);
     for step in Move::ALL {
         for _ in 0..moves {
             journey.prepare();
             let nanoseconds = time(|| journey.make(step));
-            println!(r#"{{"host":"native","move":"{}","nanoseconds":{nanoseconds}}}"#, step.name());
+            let step = step.name();
+            println!(r#"{{"host":"native","program":"{name}","move":"{step}","nanoseconds":{nanoseconds}}}"#);
         }
     }
+}
+
+fn record(program: Program) -> Journey {
+    let (mut alone, mut journey) = (Alone::new(program), Journey::new(program));
+    let (mut unheard, mut recorded) = (0, 0);
+    for _ in 0..TURNS {
+        unheard += time(|| alone.advance());
+        recorded += time(|| journey.record());
+    }
+    let name = program.name();
+    let [faults, events, keyframes, bytes] = journey.counts();
+    println!(
+        r#"{{"host":"native","program":"{name}","alone":{unheard},"recorded":{recorded},"faults":{faults},"events":{events},"keyframes":{keyframes},"bytes":{bytes}}}"#
+    );
+    journey
 }
 
 /// Nanoseconds of processor time, where the host tells them, that something takes.

@@ -6,8 +6,8 @@
 
 use faultline_abi::{PAGE_SIZE, PhysAddr, board};
 
-use self::image::DirtySet;
 pub(crate) use self::image::Image;
+use self::image::{DirtySet, Scratch};
 use crate::bus::Width;
 
 mod image;
@@ -59,6 +59,7 @@ pub struct Ram {
     dirty: DirtySet,
     /// What the frames that are not dirty hold.
     base: Image,
+    scratch: Scratch,
     disturbed: Vec<Disturbance>,
 }
 
@@ -74,6 +75,7 @@ impl Ram {
             flags: vec![0; frames],
             dirty: DirtySet::new(frames),
             base: Image::zero(frames),
+            scratch: Scratch::default(),
             disturbed: Vec::new(),
         }
     }
@@ -299,11 +301,8 @@ impl Ram {
 impl Ram {
     /// DRAM as it is now. Copies the frames that changed since the last call and shares the others.
     pub(crate) fn image(&mut self) -> Image {
-        for frame in self.dirty.take() {
-            if let Some(bytes) = self.bytes.as_chunks().0.get(frame as usize) {
-                self.base.set(frame, bytes);
-            }
-        }
+        let frames = self.bytes.as_chunks().0;
+        self.base.set(&mut self.dirty.take(), |frame| frames.get(frame as usize), &mut self.scratch);
         self.base.clone()
     }
 

@@ -195,6 +195,16 @@ impl Recording {
     }
 }
 
+impl Recording {
+    /// Room for three times as many events more. In a browser what grows is copied, onto pages that the host has
+    /// to clear first; pages that are never touched cost nothing.
+    #[cold]
+    fn make_room(&mut self) {
+        let known = self.events.len();
+        self.events.reserve_exact((known * 3).clamp(1 << 12, EVENTS_MAX));
+    }
+}
+
 impl Sink for Recording {
     fn event(&mut self, cx: &Context, what: What) {
         let n = self.events.len();
@@ -204,6 +214,9 @@ impl Sink for Recording {
             Until::Matching(selector) => selector.matches(&what),
             Until::Count(count) => n + 1 >= count,
         };
+        if n == self.events.capacity() {
+            self.make_room();
+        }
         self.events.push(Event::new(n as u64, cx, what));
     }
 

@@ -31,16 +31,19 @@ pub(super) fn storm() -> Machine {
     touching(Work::None)
 }
 
-/// The same, with some 10,000 instructions of work in each page.
-pub(super) fn journey() -> Machine {
-    touching(Work::InPage)
+/// The same, with some 10,000 instructions of work in each page, on so many of its words: a power of two.
+pub(super) fn journey(words: i32) -> Machine {
+    touching(Work::On { words })
 }
 
 /// What is done with a page that was touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Work {
     None,
-    InPage,
+    /// Adding up and changing so many of its words.
+    On {
+        words: i32,
+    },
 }
 
 fn touching(work: Work) -> Machine {
@@ -63,8 +66,8 @@ fn touch(code: &mut Code, work: Work) {
     code.lui(A0, TOUCHED).li(A1, PAGES).lui(A2, PAGE_SIZE);
     let page = code.here();
     code.store(Op::Sd, A1, 0, A0);
-    if work == Work::InPage {
-        compute(code);
+    if let Work::On { words } = work {
+        compute(code, words);
     }
     code.reg(Op::Add, A0, A0, A2);
     code.imm(Op::Addi, A1, A1, -1).branch(Op::Bne, A1, ZERO, page);
@@ -75,10 +78,10 @@ fn touch(code: &mut Code, work: Work) {
 const ROUNDS: i32 = 1237;
 
 /// Adds up and changes words in the page at `a0`.
-fn compute(code: &mut Code) {
+fn compute(code: &mut Code, words: i32) {
     code.li(T1, ROUNDS).li(T2, 0);
     let round = code.here();
-    code.imm(Op::Andi, A3, T1, 0x3f).imm(Op::Slli, A3, A3, 3).reg(Op::Add, A3, A3, A0);
+    code.imm(Op::Andi, A3, T1, words - 1).imm(Op::Slli, A3, A3, 3).reg(Op::Add, A3, A3, A0);
     code.imm(Op::Ld, A4, A3, 0).reg(Op::Add, T2, T2, A4).store(Op::Sd, T2, 0, A3);
     code.imm(Op::Addi, T1, T1, -1).branch(Op::Bne, T1, ZERO, round);
 }

@@ -1,17 +1,62 @@
 //! A long run with page faults all along it, and somebody who walks through it in every direction.
 //!
 //! A run of 1,000,000,000 steps has about 100,000 page faults: a program touches one page after the other, and
-//! computes with each. What is measured is how long a step back takes from anywhere, and a jump to anywhere.
+//! computes with each. What is measured is how long a step back takes from anywhere, and a jump to anywhere, and
+//! what recording costs: a session, with its events, detectors and keyframes, against the same machine with nobody
+//! listening. Both are run in turns, so that whatever else the host does slows both.
 
 use core::str::FromStr;
 
 use super::{RunEnd, faults};
 use crate::drive::Driver;
+use crate::machine::Machine;
 use crate::observer::NoObserver;
 use crate::session::{Goal, Progress, Session};
 
 /// Steps of the run.
 pub const STEPS: u64 = 1_000_000_000;
+
+/// Turns in which the run is made, alone and recorded.
+pub const TURNS: u64 = 20;
+
+/// What the program does with each page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// It changes 64 words.
+    Words64,
+    /// It changes 256 words: half of the page.
+    Words256,
+}
+
+impl Program {
+    /// Every program.
+    pub const ALL: [Self; 2] = [Self::Words64, Self::Words256];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Words64 => "64-words",
+            Self::Words256 => "256-words",
+        }
+    }
+
+    fn machine(self) -> Machine {
+        faults::journey(match self {
+            Self::Words64 => 64,
+            Self::Words256 => 256,
+        })
+    }
+}
+
+impl FromStr for Program {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|program| program.name() == text);
+        found.ok_or_else(|| format!("`{text}` is no program; give 64-words or 256-words"))
+    }
+}
 
 /// A move that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,20 +103,14 @@ pub struct Alone(Driver);
 impl Alone {
     /// About to begin.
     #[must_use]
-    pub fn new() -> Self {
-        Self(Driver::new(faults::journey(), &[]))
+    pub fn new(program: Program) -> Self {
+        Self(Driver::new(program.machine(), &[]))
     }
 
-    /// Makes so many steps.
-    pub fn advance(&mut self, steps: u64) -> bool {
-        let step = self.0.machine().step_count().saturating_add(steps);
+    /// Makes one of [`TURNS`] parts of the run.
+    pub fn advance(&mut self) -> bool {
+        let step = self.0.machine().step_count().saturating_add(STEPS / TURNS);
         self.0.run_to(step, &mut NoObserver) == RunEnd::Budget
-    }
-}
-
-impl Default for Alone {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -86,14 +125,14 @@ pub struct Journey {
 impl Journey {
     /// About to begin.
     #[must_use]
-    pub fn new() -> Self {
-        let session = Session::with_machine(faults::journey(), &[], STEPS);
+    pub fn new(program: Program) -> Self {
+        let session = Session::with_machine(program.machine(), &[], STEPS);
         Self { session, random: 0x9e37_79b9_7f4a_7c15, target: 0 }
     }
 
-    /// Records so many steps more.
-    pub fn record(&mut self, steps: u64) -> bool {
-        let to = self.session.frontier().saturating_add(steps);
+    /// Records one of [`TURNS`] parts of the run.
+    pub fn record(&mut self) -> bool {
+        let to = self.session.frontier().saturating_add(STEPS / TURNS);
         self.session.forward(Goal::Step(to), u64::MAX) == Progress::Reached
     }
 
@@ -134,28 +173,25 @@ impl Journey {
     }
 }
 
-impl Default for Journey {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn ten_thousand_steps_have_a_page_fault_and_seven_events() {
-        let mut journey = Journey::new();
-        assert!(journey.record(5_000_000));
-        let [faults, events, ..] = journey.counts();
-        assert!((400..600).contains(&faults), "{faults}");
-        assert!((5..8).contains(&(events / faults)), "{events} of {faults}");
-        for step in Move::ALL {
-            journey.prepare();
-            assert!(journey.make(step), "{step:?}");
-            assert_eq!(step.name().parse(), Ok(step));
+        for program in Program::ALL {
+            assert_eq!(program.name().parse(), Ok(program));
+            let mut journey = Journey::new(program);
+            journey.session.forward(Goal::Step(5_000_000), u64::MAX);
+            let [faults, events, ..] = journey.counts();
+            assert!((400..600).contains(&faults), "{faults}");
+            assert!((5..8).contains(&(events / faults)), "{events} of {faults}");
+            for step in Move::ALL {
+                journey.prepare();
+                assert!(journey.make(step), "{step:?}");
+                assert_eq!(step.name().parse(), Ok(step));
+            }
         }
-        assert!(Alone::new().advance(1000));
+        assert!("words".parse::<Program>().is_err());
     }
 }

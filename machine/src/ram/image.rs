@@ -43,96 +43,162 @@ impl DirtySet {
 #[derive(Clone)]
 pub(super) enum Contents {
     Whole(Arc<FrameBytes>),
-    Words(Arc<Words>),
+    /// The words that are not zero.
+    Words(Listed),
+    /// What differs from an earlier state of the frame, which is no difference itself.
+    Change(Arc<Change>),
 }
 
-/// The words in which a frame differs from its anchor, and where they stand: a bit for each of the 512.
-pub(super) struct Words {
-    /// An earlier state of the frame that is no difference from another, or one of zeros.
-    anchor: Option<Contents>,
-    places: [u64; 8],
-    words: Box<[u64]>,
+/// Words of a frame: first where they stand, a bit for each of the 512, then their values in order. One allocation,
+/// for there are very many of them.
+type Listed = Arc<[u64]>;
+
+pub(super) struct Change {
+    anchor: Contents,
+    words: Listed,
 }
 
 /// Most words of a frame that is kept as its difference from an anchor, and from zeros.
 const CHANGED_WORDS: u32 = 128;
-const NONZERO_WORDS: u32 = 440;
+const NONZERO_WORDS: usize = 440;
 
-const ZEROS: FrameBytes = [0; 4096];
+const GROUPS: usize = 8;
+const LISTED_MAX: usize = GROUPS + 512;
+/// A bit for each word of a frame.
+type Places = [u64; GROUPS];
+
+/// Where words are listed before it is known how many they are.
+#[derive(Debug)]
+pub(super) struct Scratch(Box<[u64; LISTED_MAX]>);
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self(Box::new([0; LISTED_MAX]))
+    }
+}
+
+impl Scratch {
+    /// Lists the words of a frame that are not zero.
+    fn nonzero(&mut self, bytes: &FrameBytes) -> &[u64] {
+        let (lines, _) = bytes.as_chunks::<64>();
+        let mut places: Places = [0; GROUPS];
+        let mut count = GROUPS;
+        for (number, line) in lines.iter().enumerate() {
+            let words = line.as_chunks::<8>().0;
+            // Most lines of most pages are zeros, and that is seen at once.
+            if words.iter().fold(0, |all, word| all | u64::from_le_bytes(*word)) == 0 {
+                continue;
+            }
+            for (at, word) in words.iter().enumerate() {
+                let word = u64::from_le_bytes(*word);
+                let is_there = word != 0;
+                if let Some(slot) = self.0.get_mut(count) {
+                    *slot = word;
+                }
+                count += usize::from(is_there);
+                places[number / 8] |= u64::from(is_there) << (number % 8 * 8 + at);
+            }
+        }
+        self.listed(&places, count)
+    }
+
+    /// Lists the words at these places.
+    fn of(&mut self, places: &Places, bytes: &FrameBytes) -> &[u64] {
+        let (words, _) = bytes.as_chunks::<8>();
+        let mut count = GROUPS;
+        each_place(places, |at| {
+            if let (Some(slot), Some(word)) = (self.0.get_mut(count), words.get(at)) {
+                *slot = u64::from_le_bytes(*word);
+            }
+            count += 1;
+        });
+        self.listed(places, count)
+    }
+
+    fn listed(&mut self, places: &Places, count: usize) -> &[u64] {
+        self.0[..GROUPS].copy_from_slice(places);
+        self.0.get(..count).unwrap_or(&*self.0)
+    }
+}
+
+/// The places and the values of a list.
+fn unlisted(listed: &[u64]) -> (Places, &[u64]) {
+    match listed.split_first_chunk() {
+        Some((places, values)) => (*places, values),
+        None => ([0; GROUPS], &[]),
+    }
+}
 
 impl Contents {
     /// `None` for zeros. `before` is an earlier state of the same frame.
-    pub(super) fn of(bytes: &FrameBytes, before: Option<&Self>) -> Option<Self> {
-        let nonzero = places(bytes, &ZEROS);
-        let count = ones(&nonzero);
+    pub(super) fn of(bytes: &FrameBytes, before: Option<&Self>, scratch: &mut Scratch) -> Option<Self> {
+        let nonzero = scratch.nonzero(bytes);
+        let count = nonzero.len() - GROUPS;
         if count == 0 {
             return None;
         }
-        if let Some(anchor) = before.map(Self::anchor)
-            && count > CHANGED_WORDS
+        if count > CHANGED_WORDS as usize
+            && let Some(anchor) = before.map(Self::anchor)
+            && let Some(places) = anchor.changed(bytes, nonzero)
         {
-            let changed = anchor.with_bytes(|old| places(bytes, old));
-            if ones(&changed) <= CHANGED_WORDS && ones(&changed) < count {
-                return Some(Self::words(Some(anchor.clone()), changed, bytes));
-            }
+            let words = scratch.of(&places, bytes).into();
+            return Some(Self::Change(Arc::new(Change { anchor: anchor.clone(), words })));
         }
         Some(match count {
-            1..=NONZERO_WORDS => Self::words(None, nonzero, bytes),
+            1..=NONZERO_WORDS => Self::Words(nonzero.into()),
             _ => Self::Whole(Arc::new(*bytes)),
         })
-    }
-
-    fn words(anchor: Option<Self>, places: [u64; 8], bytes: &FrameBytes) -> Self {
-        let mut words = Vec::with_capacity(ones(&places) as usize);
-        let (all, _) = bytes.as_chunks::<8>();
-        each_place(&places, |at| words.push(u64::from_le_bytes(all[at])));
-        Self::Words(Arc::new(Words { anchor, places, words: words.into() }))
     }
 
     /// What later states may be differences from.
     fn anchor(&self) -> &Self {
         match self {
-            Self::Words(words) => words.anchor.as_ref().unwrap_or(self),
-            Self::Whole(_) => self,
+            Self::Change(change) => &change.anchor,
+            Self::Whole(_) | Self::Words(_) => self,
         }
     }
 
-    fn with_bytes<T>(&self, look: impl FnOnce(&FrameBytes) -> T) -> T {
-        match self {
-            Self::Whole(whole) => look(whole),
-            Self::Words(_) => {
-                let mut bytes = ZEROS;
-                self.copy_to(&mut bytes);
-                look(&bytes)
-            }
-        }
+    /// Where a frame, of which the words that are not zero are listed, differs from this anchor, if that is in few
+    /// places.
+    fn changed(&self, bytes: &FrameBytes, nonzero: &[u64]) -> Option<Places> {
+        let places = match self {
+            Self::Whole(whole) => differing(bytes, whole),
+            Self::Words(words) => differing_listed(words, nonzero),
+            Self::Change(_) => None,
+        }?;
+        (ones(&places) <= CHANGED_WORDS).then_some(places)
     }
 
     /// Writes what it holds into a frame.
     pub(super) fn copy_to(&self, bytes: &mut FrameBytes) {
         let words = match self {
             Self::Whole(whole) => return bytes.copy_from_slice(&**whole),
-            Self::Words(words) => words,
+            Self::Words(words) => {
+                bytes.fill(0);
+                words
+            }
+            Self::Change(change) => {
+                // An anchor has none itself.
+                change.anchor.copy_to(bytes);
+                &change.words
+            }
         };
-        match &words.anchor {
-            // An anchor has none itself.
-            Some(anchor) => anchor.copy_to(bytes),
-            None => bytes.fill(0),
-        }
         let (slots, _) = bytes.as_chunks_mut::<8>();
-        let mut values = words.words.iter();
-        each_place(&words.places, |at| slots[at] = values.next().map_or([0; 8], |value| value.to_le_bytes()));
+        let (places, values) = unlisted(words);
+        let mut values = values.iter();
+        each_place(&places, |at| slots[at] = values.next().map_or([0; 8], |value| value.to_le_bytes()));
     }
 
     /// Bytes of memory that it takes, the allocator's included, beside what `other` has.
     fn size_beside(&self, other: Option<&Self>) -> usize {
+        let of_list = |words: &Listed| size_of_val(&**words) + 32;
         match self {
             Self::Whole(_) => size_of::<FrameBytes>() + 32,
-            Self::Words(words) => {
-                let own = size_of::<Words>() + words.words.len() * 8 + 48;
-                let shared = other.map(Self::anchor);
-                let anchor = words.anchor.as_ref().filter(|anchor| !shared.is_some_and(|it| it.is(anchor)));
-                own + anchor.map_or(0, |anchor| anchor.size_beside(None))
+            Self::Words(words) => of_list(words),
+            Self::Change(change) => {
+                let own = size_of::<Change>() + 32 + of_list(&change.words);
+                let is_shared = other.is_some_and(|other| other.anchor().is(&change.anchor));
+                own + if is_shared { 0 } else { change.anchor.size_beside(None) }
             }
         }
     }
@@ -141,29 +207,60 @@ impl Contents {
         match (self, other) {
             (Self::Whole(ours), Self::Whole(theirs)) => Arc::ptr_eq(ours, theirs),
             (Self::Words(ours), Self::Words(theirs)) => Arc::ptr_eq(ours, theirs),
+            (Self::Change(ours), Self::Change(theirs)) => Arc::ptr_eq(ours, theirs),
             _ => false,
         }
     }
 }
 
-/// A bit for each word in which two frames differ.
-fn places(new: &FrameBytes, old: &FrameBytes) -> [u64; 8] {
+/// A bit for each word in which two frames differ, unless they are more than [`CHANGED_WORDS`].
+fn differing(new: &FrameBytes, old: &FrameBytes) -> Option<Places> {
     let (new, old) = (new.as_chunks::<8>().0, old.as_chunks::<8>().0);
-    let mut places = [0u64; 8];
+    let mut places: Places = [0; GROUPS];
+    let mut count = 0;
     for (place, (new, old)) in places.iter_mut().zip(new.chunks(64).zip(old.chunks(64))) {
         for (at, (new, old)) in new.iter().zip(old).enumerate() {
             *place |= u64::from(new != old) << at;
         }
+        count += place.count_ones();
+        if count > CHANGED_WORDS {
+            return None;
+        }
     }
-    places
+    Some(places)
 }
 
-fn ones(places: &[u64; 8]) -> u32 {
+/// The same for two lists of the words that are not zero.
+fn differing_listed(old: &[u64], new: &[u64]) -> Option<Places> {
+    let ((old_places, old), (new_places, new)) = (unlisted(old), unlisted(new));
+    let (mut old, mut new) = (old.iter(), new.iter());
+    let mut places: Places = [0; GROUPS];
+    let mut count = 0;
+    for ((place, was), is) in places.iter_mut().zip(old_places).zip(new_places) {
+        let mut left = was | is;
+        while left != 0 {
+            let bit = left & left.wrapping_neg();
+            let before = (was & bit != 0).then(|| old.next());
+            let now = (is & bit != 0).then(|| new.next());
+            if before != now {
+                *place |= bit;
+                count += 1;
+            }
+            left ^= bit;
+        }
+        if count > CHANGED_WORDS {
+            return None;
+        }
+    }
+    Some(places)
+}
+
+fn ones(places: &Places) -> u32 {
     places.iter().map(|place| place.count_ones()).sum()
 }
 
 /// Calls with the number of each word whose bit is set, in order.
-fn each_place(places: &[u64; 8], mut call: impl FnMut(usize)) {
+fn each_place(places: &Places, mut call: impl FnMut(usize)) {
     for (group, place) in places.iter().enumerate() {
         let mut left = *place;
         while left != 0 {
@@ -173,32 +270,56 @@ fn each_place(places: &[u64; 8], mut call: impl FnMut(usize)) {
     }
 }
 
-/// Frames in one chunk of an [`Image`].
-const CHUNK: usize = 32;
+/// Frames in one chunk of an [`Image`], and chunks in one part of it.
+const CHUNK: usize = 16;
+const PART: usize = 64;
+const PART_FRAMES: usize = CHUNK * PART;
 /// A stretch of frames; `None` is a frame of zeros.
 type Chunk = [Option<Contents>; CHUNK];
+/// A longer one. Images are made by the thousand, so that each may hold anew only what leads to its changes.
+type Part = [Arc<Chunk>; PART];
 
 /// The contents of DRAM at one moment; images share the frames that they have in common.
 #[derive(Clone)]
 pub(crate) struct Image {
-    chunks: Vec<Arc<Chunk>>,
+    parts: Vec<Arc<Part>>,
 }
 
 impl Image {
     pub(super) fn zero(frames: usize) -> Self {
         let empty: Arc<Chunk> = Arc::new([const { None }; CHUNK]);
-        Self { chunks: core::iter::repeat_n(empty, frames.div_ceil(CHUNK)).collect() }
+        let part: Arc<Part> = Arc::new(core::array::from_fn(|_| empty.clone()));
+        Self { parts: core::iter::repeat_n(part, frames.div_ceil(PART_FRAMES)).collect() }
     }
 
     pub(super) fn get(&self, frame: FrameIndex) -> Option<&Contents> {
-        self.chunks.get(frame as usize / CHUNK)?[frame as usize % CHUNK].as_ref()
+        let frame = frame as usize;
+        self.parts.get(frame / PART_FRAMES)?[frame / CHUNK % PART][frame % CHUNK].as_ref()
     }
 
-    /// A frame holds this now.
-    pub(super) fn set(&mut self, frame: FrameIndex, bytes: &FrameBytes) {
-        if let Some(chunk) = self.chunks.get_mut(frame as usize / CHUNK) {
-            let slot = &mut Arc::make_mut(chunk)[frame as usize % CHUNK];
-            *slot = Contents::of(bytes, slot.as_ref());
+    /// Frames hold now what `bytes` says. Puts them in order.
+    pub(super) fn set<'a>(
+        &mut self,
+        frames: &mut [FrameIndex],
+        bytes: impl Fn(FrameIndex) -> Option<&'a FrameBytes>,
+        scratch: &mut Scratch,
+    ) {
+        frames.sort_unstable();
+        for changed in frames.chunk_by(|a, b| *a as usize / CHUNK == *b as usize / CHUNK) {
+            let Some(first) = changed.first().map(|&first| first as usize) else { continue };
+            let Some(part) = self.parts.get_mut(first / PART_FRAMES) else { continue };
+            let chunk = &mut Arc::make_mut(part)[first / CHUNK % PART];
+            let mut changed = changed.iter().copied().peekable();
+            // What is replaced is not taken along only to be dropped: with every count that is touched comes
+            // a line of memory that nobody has looked at for long.
+            let new: Chunk = core::array::from_fn(|at| {
+                let old = chunk[at].as_ref();
+                match changed.next_if(|&frame| frame as usize % CHUNK == at) {
+                    Some(frame) => bytes(frame).and_then(|bytes| Contents::of(bytes, old, scratch)),
+                    None => old.cloned(),
+                }
+            });
+            *chunk = Arc::new(new);
         }
     }
 
@@ -209,25 +330,38 @@ impl Image {
 
     /// Bytes that this image takes beside `other`.
     pub(crate) fn bytes_beside(&self, other: &Self) -> usize {
-        let chunks =
-            self.chunks.iter().zip(&other.chunks).filter(|(ours, theirs)| !Arc::ptr_eq(ours, theirs));
+        let parts = self.parts.iter().zip(&other.parts).filter(|(ours, theirs)| !Arc::ptr_eq(ours, theirs));
+        let chunks = self.differing_chunks(other).count();
         let frames = self.differing(other).filter_map(|(_, ours, theirs)| Some(ours?.size_beside(theirs)));
-        self.chunks.len() * size_of::<Arc<Chunk>>()
-            + chunks.count() * size_of::<Chunk>()
+        size_of_val(&*self.parts)
+            + parts.count() * (size_of::<Part>() + 32)
+            + chunks * (size_of::<Chunk>() + 32)
             + frames.sum::<usize>()
+    }
+
+    /// The chunks that are not shared with `other`, by number, and what stands in their place there.
+    fn differing_chunks<'a>(
+        &'a self,
+        other: &'a Self,
+    ) -> impl Iterator<Item = (usize, (&'a Arc<Chunk>, &'a Arc<Chunk>))> {
+        let parts = self.parts.iter().zip(&other.parts).enumerate();
+        let chunks = parts.filter(|(_, (ours, theirs))| !Arc::ptr_eq(ours, theirs)).flat_map(
+            |(number, (ours, theirs))| {
+                let chunks = ours.iter().zip(theirs.iter()).enumerate();
+                chunks.map(move |(at, both)| (number * PART + at, both))
+            },
+        );
+        chunks.filter(|(_, (ours, theirs))| !Arc::ptr_eq(ours, theirs))
     }
 
     /// The frames that are not shared with `other`, and what they hold here and there.
     fn differing<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Differing<'a>> {
-        let chunks = self.chunks.iter().zip(&other.chunks).enumerate();
-        chunks.filter(|(_, (ours, theirs))| !Arc::ptr_eq(ours, theirs)).flat_map(
-            |(number, (ours, theirs))| {
-                let frames = ours.iter().zip(theirs.iter()).enumerate();
-                let frames = frames
-                    .map(move |(at, (ours, theirs))| (number * CHUNK + at, ours.as_ref(), theirs.as_ref()));
-                frames.filter(|(_, ours, theirs)| !same(*ours, *theirs))
-            },
-        )
+        self.differing_chunks(other).flat_map(|(number, (ours, theirs))| {
+            let frames = ours.iter().zip(theirs.iter()).enumerate();
+            let frames =
+                frames.map(move |(at, (ours, theirs))| (number * CHUNK + at, ours.as_ref(), theirs.as_ref()));
+            frames.filter(|(_, ours, theirs)| !same(*ours, *theirs))
+        })
     }
 }
 
@@ -244,7 +378,7 @@ fn same(a: Option<&Contents>, b: Option<&Contents>) -> bool {
 
 impl core::fmt::Debug for Image {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Image").field("chunks", &self.chunks.len()).finish()
+        f.debug_struct("Image").field("parts", &self.parts.len()).finish()
     }
 }
 
@@ -258,12 +392,16 @@ mod tests {
         bytes
     }
 
+    fn contents(bytes: &FrameBytes, before: Option<&Contents>) -> Option<Contents> {
+        Contents::of(bytes, before, &mut Scratch::default())
+    }
+
     #[test]
     fn a_frame_is_kept_as_it_is_however_full_it_is() {
         let mut full = [0u8; 4096];
         let mut before: Option<Contents> = None;
         for words in 0..512usize {
-            for contents in [Contents::of(&full, None), Contents::of(&full, before.as_ref())] {
+            for contents in [contents(&full, None), contents(&full, before.as_ref())] {
                 let mut copy = [0xa5; 4096];
                 match &contents {
                     Some(contents) => contents.copy_to(&mut copy),
@@ -278,32 +416,47 @@ mod tests {
 
     #[test]
     fn a_page_that_changes_a_little_takes_a_little() {
-        let mut bytes = [0x11; 4096];
-        let whole = Contents::of(&bytes, None).unwrap();
-        assert!(matches!(whole, Contents::Whole(_)));
-        bytes[8] = 0;
-        let first = Contents::of(&bytes, Some(&whole)).unwrap();
-        bytes[4000] = 0;
-        let second = Contents::of(&bytes, Some(&first)).unwrap();
-        assert!(second.anchor().is(&whole), "an anchor is no difference itself");
-        assert!(second.size_beside(Some(&first)) < 250, "{}", second.size_beside(Some(&first)));
-        assert!(second.size_beside(None) > 4096);
-        let mut copy = ZEROS;
-        second.copy_to(&mut copy);
-        assert_eq!(copy, bytes);
+        for filled in [4096, 8 * 300] {
+            let mut bytes = [0; 4096];
+            bytes[..filled].fill(0x11);
+            let first = contents(&bytes, None).unwrap();
+            assert_eq!(matches!(first, Contents::Whole(_)), filled == 4096);
+            bytes[8..16].fill(0);
+            bytes[4080] = 7;
+            let second = contents(&bytes, Some(&first)).unwrap();
+            bytes[1000] = 0;
+            let third = contents(&bytes, Some(&second)).unwrap();
+            assert!(third.anchor().is(&first), "an anchor is no difference itself");
+            assert!(third.size_beside(Some(&second)) < 250, "{}", third.size_beside(Some(&second)));
+            assert!(third.size_beside(None) > filled);
+            let mut copy = frame(&[]);
+            third.copy_to(&mut copy);
+            assert_eq!(copy, bytes);
+        }
+    }
+
+    #[test]
+    fn a_page_that_has_become_another_is_no_difference() {
+        let first = contents(&[0x11; 4096], None).unwrap();
+        let second = contents(&[0x22; 4096], Some(&first)).unwrap();
+        assert!(matches!(second, Contents::Whole(_)));
     }
 
     #[test]
     fn an_image_counts_what_it_holds_alone() {
-        let empty = Image::zero(64);
+        let empty = Image::zero(3000);
         let mut image = empty.clone();
         let base = image.bytes_beside(&empty);
-        image.set(3, &frame(&[(0, 1), (4095, 2)]));
-        image.set(40, &[7; 4096]);
-        image.set(41, &[0; 4096]);
-        assert_eq!(image.differing_frames(&empty), [3, 40]);
+        let held = [(3, frame(&[(0, 1), (4095, 2)])), (40, [7; 4096]), (41, [0; 4096]), (2000, [9; 4096])];
+        let bytes =
+            |frame: FrameIndex| held.iter().find(|(number, _)| *number == frame).map(|(_, bytes)| bytes);
+        image.set(&mut [2000, 41, 40, 3], bytes, &mut Scratch::default());
+        assert_eq!(image.differing_frames(&empty), [3, 40, 2000]);
+        let mut copy = frame(&[]);
+        image.get(2000).unwrap().copy_to(&mut copy);
+        assert_eq!(copy, [9; 4096]);
         let more = image.bytes_beside(&empty) - base;
-        assert!((4096..4096 + 2500).contains(&more), "{more}");
+        assert!((8192..8192 + 3500).contains(&more), "{more}");
         assert_eq!(image.bytes_beside(&image.clone()), base);
     }
 }

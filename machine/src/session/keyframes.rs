@@ -10,19 +10,19 @@ use crate::drive::Moment;
 
 /// Steps between keyframes, at first: some milliseconds in a browser, and keeping one costs some
 /// hundredths of that.
-const DISTANCE: u64 = 1 << 20;
+const DISTANCE: u64 = 1 << 21;
 /// Up to this distance, memory is saved everywhere alike; beyond it where the run is old.
 const DISTANCE_MAX: u64 = 1 << 22;
 /// When there are this many for good, every second goes and the distance doubles.
 const COUNT_MAX: usize = 1024;
 /// Bytes that those for good may take, as well as they can be counted.
-const BYTES_MAX: usize = 208 << 20;
+const BYTES_MAX: usize = 224 << 20;
 /// What the detectors knew is kept with so many of them.
-const DETECTORS_MAX: usize = 64;
+const DETECTORS_MAX: usize = 16;
 
 /// Those for now: how many, their bytes, and how short a replay must be to need none.
 const NEAR_MAX: usize = 48;
-const NEAR_BYTES_MAX: usize = 32 << 20;
+const NEAR_BYTES_MAX: usize = 30 << 20;
 const NEAR_STEPS: u64 = 1 << 13;
 
 /// A moment that was kept.

@@ -1,10 +1,10 @@
 //! The reference workloads in WebAssembly, for `cargo xtask bench`. The page holds nothing else: the
-//! driver (`web/examples/speed.rs`) calls what is exported here and reads the browser's clocks.
+//! driver (`web/examples/measure.rs`) calls what is exported here and reads the browser's clocks.
 
 #![cfg_attr(not(target_arch = "wasm32"), allow(unused, reason = "on the host it is only checked"))]
 #![allow(unreachable_pub, reason = "what JavaScript calls must be public")]
 
-use faultline_machine::bench::journey::{self, Alone, Journey};
+use faultline_machine::bench::journey::{Alone, Journey, Program};
 use faultline_machine::bench::{Counts, Listening, Run, Workload};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -40,7 +40,6 @@ impl Bench {
 
 /// A long run, and somebody who walks through it.
 #[wasm_bindgen]
-#[derive(Default)]
 pub struct Walk {
     alone: Alone,
     journey: Journey,
@@ -48,20 +47,21 @@ pub struct Walk {
 
 #[wasm_bindgen]
 impl Walk {
-    /// About to begin.
+    /// A program by its name, about to begin.
     #[wasm_bindgen(constructor)]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(program: &str) -> Result<Self, String> {
+        let program: Program = program.parse()?;
+        Ok(Self { alone: Alone::new(program), journey: Journey::new(program) })
     }
 
-    /// Runs a part of it, of so many, with nobody listening.
-    pub fn alone(&mut self, parts: u32) -> bool {
-        self.alone.advance(journey::STEPS / u64::from(parts.max(1)))
+    /// Runs a part of it with nobody listening.
+    pub fn alone(&mut self) -> bool {
+        self.alone.advance()
     }
 
     /// Records a part of it.
-    pub fn record(&mut self, parts: u32) -> bool {
-        self.journey.record(journey::STEPS / u64::from(parts.max(1)))
+    pub fn record(&mut self) -> bool {
+        self.journey.record()
     }
 
     /// Page faults, events, keyframes, and the bytes that they take.

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::bench_time;
 use crate::{browser, process, server, toolchain, ui, web, workspace};
 
-/// The measurement on each host: an example of the machine, and one of the page.
+/// The measurement on each host: an example of the machine, and one of the page that takes what to measure.
 const EXAMPLE: &str = "speed";
+pub(super) const PAGE_EXAMPLE: &str = "measure";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -119,7 +120,7 @@ fn chromium(options: &Options) -> Result<Vec<Sample>> {
     let browser = browser::ensure()?;
     let server = server::start(&web::build_alone("bench")?, [0])?;
     let mut cargo = Command::new(toolchain::host_cargo());
-    cargo.args(["run", "--quiet", "--package", "faultline-web", "--example", EXAMPLE, "--"]);
+    cargo.args(["run", "--quiet", "--package", "faultline-web", "--example", PAGE_EXAMPLE, "--", EXAMPLE]);
     cargo.env("FAULTLINE_BENCH_URL", server.url());
     cargo.env("CHROMIUM", browser.chromium).env("CHROMEDRIVER", browser.chromedriver);
     measure("Measuring in Chromium", &mut cargo, options)

@@ -5,10 +5,13 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use super::bench;
 use crate::{browser, process, server, toolchain, ui, web, workspace};
 
 /// The measurement on each host: an example of the machine, and one of the page.
 const EXAMPLE: &str = "time_travel";
+/// What the page's example is to measure.
+const KIND: &str = "time-travel";
 /// Moves of each kind.
 const MOVES: u32 = 200;
 
@@ -16,16 +19,45 @@ const MOVES: u32 = 200;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 enum Line {
-    Move { host: String, r#move: String, nanoseconds: u64 },
-    Run { host: String, alone: u64, recorded: u64, faults: u64, events: u64, keyframes: u64, bytes: u64 },
+    Move {
+        host: String,
+        program: String,
+        r#move: String,
+        nanoseconds: u64,
+    },
+    Run {
+        host: String,
+        program: String,
+        alone: u64,
+        recorded: u64,
+        faults: u64,
+        events: u64,
+        keyframes: u64,
+        bytes: u64,
+    },
 }
 
 /// What the moves of one kind came to, and the recording of the run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(super) enum Figure {
-    Move { host: String, r#move: String, median_ms: f64, p99_ms: f64, moves: usize },
-    Run { host: String, faults: u64, events: u64, keyframes: u64, keyframe_mib: f64, recording_percent: f64 },
+    Move {
+        host: String,
+        program: String,
+        r#move: String,
+        median_ms: f64,
+        p99_ms: f64,
+        moves: usize,
+    },
+    Run {
+        host: String,
+        program: String,
+        faults: u64,
+        events: u64,
+        keyframes: u64,
+        keyframe_mib: f64,
+        recording_percent: f64,
+    },
 }
 
 /// Measures natively.
@@ -40,7 +72,16 @@ pub(super) fn chromium() -> Result<Vec<Figure>> {
     let browser = browser::ensure()?;
     let server = server::start(&web::build_alone("bench")?, [0])?;
     let mut cargo = Command::new(toolchain::host_cargo());
-    cargo.args(["run", "--quiet", "--package", "faultline-web", "--example", EXAMPLE, "--"]);
+    cargo.args([
+        "run",
+        "--quiet",
+        "--package",
+        "faultline-web",
+        "--example",
+        bench::PAGE_EXAMPLE,
+        "--",
+        KIND,
+    ]);
     cargo.env("FAULTLINE_BENCH_URL", server.url());
     cargo.env("CHROMIUM", browser.chromium).env("CHROMEDRIVER", browser.chromedriver);
     measure("Walking through a run in Chromium", &mut cargo)
@@ -62,29 +103,30 @@ fn figures(lines: &[Line]) -> Vec<Figure> {
 fn figure(lines: &[Line]) -> Option<Figure> {
     let rounded = |value: f64| (value * 100.0).round() / 100.0;
     match lines.first()?.clone() {
-        Line::Run { host, alone, recorded, faults, events, keyframes, bytes } => Some(Figure::Run {
+        Line::Run { host, program, alone, recorded, faults, events, keyframes, bytes } => Some(Figure::Run {
             host,
+            program,
             faults,
             events,
             keyframes,
             keyframe_mib: rounded(bytes as f64 / f64::from(1 << 20)),
             recording_percent: rounded((recorded as f64 / alone.max(1) as f64 - 1.0) * 100.0),
         }),
-        Line::Move { host, r#move, .. } => {
+        Line::Move { host, program, r#move, .. } => {
             let mut times: Vec<u64> = lines.iter().filter_map(Line::nanoseconds).collect();
             times.sort_unstable();
             let ms = |at: usize| rounded(times[at.min(times.len() - 1)] as f64 / 1e6);
             let (median_ms, p99_ms) = (ms(times.len() / 2), ms(times.len() * 99 / 100));
-            Some(Figure::Move { host, r#move, median_ms, p99_ms, moves: times.len() })
+            Some(Figure::Move { host, program, r#move, median_ms, p99_ms, moves: times.len() })
         }
     }
 }
 
 impl Line {
-    fn kind(&self) -> (&str, &str) {
+    fn kind(&self) -> (&str, &str, &str) {
         match self {
-            Self::Move { host, r#move, .. } => (host, r#move),
-            Self::Run { host, .. } => (host, ""),
+            Self::Move { host, program, r#move, .. } => (host, program, r#move),
+            Self::Run { host, program, .. } => (host, program, ""),
         }
     }
 
@@ -99,12 +141,12 @@ impl Line {
 /// The figures as a table.
 pub(super) fn table(figures: &[Figure]) -> String {
     let line = |figure: &Figure| match figure {
-        Figure::Run { host, faults, events, keyframes, keyframe_mib, recording_percent } => format!(
-            "{host:<10} {faults} page faults, {events} events, {keyframes} keyframes of {keyframe_mib} MiB, recording costs {recording_percent} %\n"
+        Figure::Run { host, program, faults, events, keyframes, keyframe_mib, recording_percent } => format!(
+            "{host:<10} {program:<10} {faults} page faults, {events} events, {keyframes} keyframes of {keyframe_mib} MiB, recording costs {recording_percent} %\n"
         ),
-        Figure::Move { host, r#move, median_ms, p99_ms, .. } => {
+        Figure::Move { host, program, r#move, median_ms, p99_ms, .. } => {
             format!(
-                "{host:<10} {move:<18} {median_ms:>8.2} {p99_ms:>8.2}  ms, median and 99th percentile\n",
+                "{host:<10} {program:<10} {move:<18} {median_ms:>8.2} {p99_ms:>8.2}  ms, median and 99th percentile\n",
                 r#move = r#move
             )
         }
@@ -118,10 +160,17 @@ mod tests {
 
     #[test]
     fn moves_have_their_median_and_their_tail() {
-        let of = |nanoseconds| Line::Move { host: "native".into(), r#move: "seek".into(), nanoseconds };
+        let (host, program) = ("native".to_owned(), "64-words".to_owned());
+        let of = |nanoseconds| Line::Move {
+            host: host.clone(),
+            program: program.clone(),
+            r#move: "seek".into(),
+            nanoseconds,
+        };
         let lines: Vec<Line> = (1..=200).rev().map(|ms| of(ms * 1_000_000)).collect();
         let run = Line::Run {
-            host: "native".into(),
+            host: host.clone(),
+            program: program.clone(),
             alone: 100,
             recorded: 107,
             faults: 1,
