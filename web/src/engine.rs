@@ -1,6 +1,7 @@
 //! The worker's side without a browser: takes commands, runs the machine in slices, gives updates.
 
 mod fetched;
+mod futures;
 mod packed;
 mod references;
 mod snapshots;
@@ -10,15 +11,17 @@ use faultline_abi::scenario::{Anchor, Note, Start};
 use faultline_abi::syscall::Syscall;
 use faultline_abi::trace::SyscallOp;
 use faultline_machine::event::What;
-use faultline_machine::session::{Goal, Progress as Came, Session};
+use faultline_machine::session::{Condition, Direction, Goal, Progress as Came, Session};
 
 pub use fetched::{Fetched, Images};
 pub use packed::{Manifest, unpack};
 
 use crate::protocol::{
-    Answer, Command, Explored, Load, Loaded, Pace, Progress, Question, Stage, Target, Until, Update, Watch,
+    Answer, Command, Explored, Load, Loaded, Pace, Progress, Question, Search, Stage, Target, Until, Update,
+    Watch,
 };
 use crate::tour::stops;
+use futures::Typed;
 use references::Counting;
 use snapshots::Camera;
 
@@ -32,7 +35,7 @@ const BATCH: usize = 4000;
 const EVENTS_EXPLORED: usize = 300_000;
 
 /// What the engine is doing.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Work {
     /// Nothing.
     Idle,
@@ -40,6 +43,8 @@ enum Work {
     Exploring(Then),
     /// On the way to a goal.
     Moving(Goal),
+    /// Looking for something.
+    Searching(Condition, Direction),
     /// Going on until told to pause.
     Running(Pace),
 }
@@ -83,6 +88,7 @@ pub struct Engine {
     is_behind: bool,
     tlb: Option<tlb::Watched>,
     counting: Option<Counting>,
+    typed: Typed,
 }
 
 impl Engine {
@@ -115,6 +121,7 @@ impl Engine {
             is_behind: false,
             tlb: None,
             counting: None,
+            typed: Typed::default(),
         };
         let updates = vec![Update::Loaded(Box::new(loaded)), engine.exploring()];
         Ok((engine, updates))
@@ -128,6 +135,12 @@ impl Engine {
             Command::Run(pace) => self.begin(Work::Running(pace)),
             Command::Pause => self.pause(),
             Command::Seek(target) => self.seek(target),
+            Command::Search(search) => self.search(&search),
+            Command::Return(id) => self.return_to(id),
+            Command::Drop(id) => {
+                self.session.drop_branch(id);
+                vec![self.futures()]
+            }
             Command::Watch(watch) => self.watch(watch),
             Command::Ask(question) => self.answer(question),
             Command::Type(text) => self.type_text(&text),
@@ -147,16 +160,19 @@ impl Engine {
             Work::Idle if self.has_background() => Next::Soon,
             Work::Idle => Next::Command,
             Work::Running(Pace::EventsPerSecond(rate)) => Next::After(1000 / rate.max(1)),
-            Work::Exploring(_) | Work::Moving(_) | Work::Running(Pace::Full) => Next::Soon,
+            Work::Exploring(_) | Work::Moving(_) | Work::Searching(..) | Work::Running(Pace::Full) => {
+                Next::Soon
+            }
         }
     }
 
     /// Goes on for a slice with what is being done.
     pub fn slice(&mut self) -> Vec<Update> {
-        match self.work {
+        match self.work.clone() {
             Work::Idle => self.background(),
             Work::Exploring(then) => self.explore(then),
             Work::Moving(goal) => self.advance(goal),
+            Work::Searching(condition, direction) => self.look_for(&condition, direction),
             Work::Running(Pace::Full) => self.run(Goal::End),
             Work::Running(Pace::EventsPerSecond(_)) => self.run(Goal::NextEvent),
         }
@@ -266,8 +282,55 @@ impl Engine {
     fn pause(&mut self) -> Vec<Update> {
         match self.work {
             Work::Exploring(then) => self.explored(then),
+            Work::Searching(..) => {
+                self.session.give_up_search();
+                self.searched("Given up; nothing has moved.".into())
+            }
             _ => self.arrived(),
         }
+    }
+
+    fn search(&mut self, search: &Search) -> Vec<Update> {
+        match search.until.parse() {
+            Ok(condition) => self.begin(Work::Searching(condition, search.direction)),
+            Err(why) => {
+                vec![Update::Answer(Box::new(Answer::Searched(format!("Nothing was looked for: {why}."))))]
+            }
+        }
+    }
+
+    /// Looks for a slice's time.
+    fn look_for(&mut self, condition: &Condition, direction: Direction) -> Vec<Update> {
+        // A register is watched step by step, which takes many times longer.
+        let slice = if matches!(condition, Condition::Register { .. }) { SLICE / 32 } else { SLICE / 4 };
+        let came = self.session.search(condition, direction, slice);
+        if came == Came::WaitingForInput {
+            self.waits_at = Some(self.session.position().step);
+        }
+        self.searched(match came {
+            Came::Budget => {
+                let mut updates = self.news();
+                updates.push(self.searching(direction));
+                return updates;
+            }
+            Came::Reached => "Found: here.".into(),
+            Came::NotFound => "There is nothing like that before this moment.".into(),
+            _ => "There is nothing like that up to the end of the run.".into(),
+        })
+    }
+
+    /// The search is over, and this came of it.
+    fn searched(&mut self, said: String) -> Vec<Update> {
+        let mut updates = self.arrived();
+        updates.push(Update::Answer(Box::new(Answer::Searched(said))));
+        updates
+    }
+
+    fn searching(&self, direction: Direction) -> Update {
+        let here = self.session.position().step;
+        let done = self.session.searched().unwrap_or(here);
+        let of = if direction == Direction::Back { here.saturating_add(done) } else { self.limit };
+        Update::Progress(Progress { stage: Stage::Searching, done, of })
     }
 
     fn seek(&mut self, target: Target) -> Vec<Update> {
@@ -304,21 +367,6 @@ impl Engine {
                 Vec::new()
             }
         }
-    }
-
-    /// Types at the present, and learns the new future to its end.
-    fn type_text(&mut self, text: &str) -> Vec<Update> {
-        self.session.type_text(text);
-        self.waits_at = None;
-        self.counting = None;
-        self.camera.forget_after(self.session.log().len());
-        if let Some(tlb) = &mut self.tlb {
-            tlb.forget_after(self.session.position().step);
-        }
-        self.told = self.told.min(self.session.log().len());
-        let mut updates = vec![Update::Events { from: self.told, events: Vec::new() }];
-        updates.extend(self.begin(Work::Exploring(Then::Stay)));
-        updates
     }
 
     fn has_background(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::card::Card;
 use crate::episode::Episode;
 use crate::layout::Leaves;
 use crate::linked::Selection;
-use crate::protocol::{Answer, Explored, Load, Loaded, Policies, Progress, Update};
+use crate::protocol::{Answer, Explored, Future, Load, Loaded, Policies, Progress, Update};
 use crate::snapshot::{Entry, Snapshot, Table};
 use crate::state::{Disagreement, History, Process, View, disagreements};
 use crate::tour::{Edit, Stop, Tour, current, stops};
@@ -77,6 +77,12 @@ pub struct Model {
     pub stops: Rc<[Stop]>,
     /// What was typed here, beyond the scenario's own input.
     pub typed: Vec<Input>,
+    /// The futures that were left by typing in the past.
+    pub futures: Rc<[Future]>,
+    /// What came of the last search, until something moves.
+    pub searched: Option<String>,
+    /// What brings files of its own, and waits for somebody to say that it may run.
+    pub brought: Option<Rc<Load>>,
     /// Notes and input as they were saved last.
     saved: Option<(Rc<Tour>, Vec<Input>)>,
 }
@@ -86,6 +92,10 @@ pub struct Model {
 pub enum Action {
     /// The page asks the worker to load this.
     Asked(Load),
+    /// A link or a file brings this, with files of its own that could be programs.
+    Brought(Load),
+    /// It is not wanted.
+    Declined,
     /// The worker reports.
     Updates(Vec<Update>),
     /// The worker is gone.
@@ -124,6 +134,9 @@ impl Default for Model {
             tour: Rc::default(),
             stops: Rc::new([]),
             typed: Vec::new(),
+            futures: Rc::new([]),
+            searched: None,
+            brought: None,
             saved: None,
         }
     }
@@ -134,7 +147,12 @@ impl Model {
     #[must_use]
     pub fn after(mut self, action: Action) -> Self {
         match action {
-            Action::Asked(load) => (self.request, self.failure) = (load, None),
+            Action::Asked(load) => {
+                self.brought = self.brought.filter(|brought| **brought != load);
+                (self.request, self.failure) = (load, None);
+            }
+            Action::Brought(load) => self.brought = Some(Rc::new(load)),
+            Action::Declined => self.brought = None,
             Action::Updates(updates) => self.updated(updates),
             Action::Crashed(why) => self.link = Link::Lost(why),
             Action::Select(selection) => {
@@ -177,13 +195,19 @@ impl Model {
                 self.explored = Some(Rc::new(*explored));
                 self.stops = stops(self.tour.notes(), &self.history.events).into();
             }
+            Update::Futures { left, typed } => {
+                self.futures = left.into();
+                self.typed = typed;
+            }
             Update::At(snapshot) => {
                 self.link = Link::Ready;
+                self.searched = None;
                 self.snapshot = Some(Rc::new(*snapshot));
             }
             Update::Answer(answer) => match *answer {
                 Answer::Bytes(address, bytes) => self.bytes = Some(Rc::new((address, bytes))),
                 Answer::Policies(policies) => self.policies = Some(Rc::new(policies)),
+                Answer::Searched(said) => self.searched = Some(said),
             },
             Update::Failed(why) => {
                 self.link = Link::Ready;
@@ -193,8 +217,8 @@ impl Model {
     }
 
     fn booted(&mut self, loaded: Loaded) {
-        let (link, failure) = (self.link.clone(), self.failure.take());
-        *self = Self { link, failure, request: loaded.request.clone(), ..Self::default() };
+        let (link, failure, brought) = (self.link.clone(), self.failure.take(), self.brought.take());
+        *self = Self { link, failure, brought, request: loaded.request.clone(), ..Self::default() };
         self.tour = Rc::new(Tour::new(loaded.scenario.narration.clone()));
         self.loaded = Some(Rc::new(loaded));
     }

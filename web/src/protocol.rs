@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use faultline_abi::PhysAddr;
-use faultline_abi::scenario::Scenario;
+use faultline_abi::scenario::{Input, Scenario};
 use faultline_machine::event::Event;
+use faultline_machine::session::Direction;
 use serde::{Deserialize, Serialize};
 
 use crate::replacement::Policy;
@@ -30,14 +31,44 @@ pub enum Command {
     Pause,
     /// Go to a place in the run.
     Seek(Target),
+    /// Go to where a condition holds, in a direction.
+    Search(Search),
+    /// Walk in the future of this name, which was left; what was walked in is kept in its place.
+    Return(u32),
+    /// Forget the future of this name.
+    Drop(u32),
     /// Report this with every stop from now on.
     Watch(Watch),
     /// Answer a question about the present.
     Ask(Question),
-    /// Type at the present; what was known of another future is void.
+    /// Type at the present; what was known behind it is kept as another future.
     Type(String),
     /// The page shows what was reported last, and can take more while the machine runs.
     Shown,
+}
+
+/// What is looked for in the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Search {
+    /// A condition, as [`Condition`] reads it.
+    ///
+    /// [`Condition`]: faultline_machine::session::Condition
+    pub until: String,
+    /// In which direction.
+    pub direction: Direction,
+}
+
+/// A future that was left by typing in the past.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Future {
+    /// Its name.
+    pub id: u32,
+    /// The step at which it leaves.
+    pub at: u64,
+    /// Events that happen in it.
+    pub events: usize,
+    /// What was typed in it first.
+    pub typed: String,
 }
 
 /// What the page wants to see at every stop.
@@ -69,6 +100,8 @@ pub enum Answer {
     Bytes(PhysAddr, Vec<u8>),
     /// Page faults for each policy and number of frames, as far as they are counted.
     Policies(Policies),
+    /// What came of a search, in words.
+    Searched(String),
 }
 
 /// The costs of a reference string.
@@ -150,6 +183,13 @@ pub enum Update {
     },
     /// The whole run is known.
     Explored(Box<Explored>),
+    /// The futures that were left, and what was typed in the one that is walked in.
+    Futures {
+        /// Oldest first.
+        left: Vec<Future>,
+        /// In order, beyond the scenario's own input.
+        typed: Vec<Input>,
+    },
     /// The machine stands here.
     At(Box<Snapshot>),
     /// An answer to a question.
@@ -165,6 +205,8 @@ pub enum Stage {
     Fetching,
     /// The run is being explored to its end.
     Exploring,
+    /// The run is looked at again for something.
+    Searching,
 }
 
 /// How far long work has come.

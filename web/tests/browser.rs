@@ -7,6 +7,7 @@
 
 mod browser_panes;
 mod browser_support;
+mod browser_time;
 mod native;
 
 use browser_support::{Bench, Page, assert_same, on_the_page};

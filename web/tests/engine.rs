@@ -4,15 +4,19 @@
 mod foreign;
 mod guest;
 
-use faultline_abi::PhysAddr;
 use faultline_abi::board::DRAM_BASE;
 use faultline_abi::satp::Scheme;
 use faultline_abi::scenario::{Note, Start};
+use faultline_abi::{PhysAddr, VirtAddr};
+use faultline_machine::event::What;
 use faultline_machine::hart::Privilege;
+use faultline_machine::session::Direction;
 use faultline_web::catalogue;
 use faultline_web::engine::{Engine, Fetched, Next};
 use faultline_web::model::{Action, Model};
-use faultline_web::protocol::{Command, Load, Pace, Question, Target, Until, Update, Watch};
+use faultline_web::protocol::{
+    Command, Load, Pace, Progress, Question, Search, Stage, Target, Until, Update, Watch,
+};
 use faultline_web::replacement::Policy;
 use faultline_web::tour::stops;
 
@@ -272,4 +276,94 @@ fn a_foreign_kernel_with_four_levels_and_two_harts_has_its_cards() {
     }
     desk.ask(Command::Watch(Watch::Hart(Some(9))));
     assert_eq!(desk.model.snapshot.as_ref().and_then(|snapshot| snapshot.watched_hart), None);
+}
+
+/// Searches, and what is said about it.
+fn search(desk: &mut Desk, until: &str, direction: Direction) -> String {
+    desk.ask(Command::Search(Search { until: until.into(), direction }));
+    desk.model.searched.clone().expect("something is said")
+}
+
+#[test]
+fn the_run_is_searched_back_and_on() {
+    let Some(mut desk) = Desk::open("lazy-sbrk.json", &[]) else { return };
+    let card = desk.card();
+    let (page, root) = (VirtAddr::new(card.trap.stval).page_down(), card.root());
+    let entry = card.walk().last().expect("the walk read an entry").pte_addr;
+    desk.ask(Command::Seek(Target::End));
+    let end = desk.model.snapshot.clone();
+    let last = |desk: &Desk| desk.model.history.events[desk.model.events_so_far() - 1].what.clone();
+    assert_eq!(search(&mut desk, &format!("pte={entry}"), Direction::Back), "Found: here.");
+    assert!(matches!(last(&desk), What::Pte(change) | What::Ad(change) if change.pte_addr == entry));
+    let resolved = desk.model.history.events.iter().find_map(|event| match event.what {
+        What::Resolved { va, frame, .. } if va.page_down() == page => Some(frame),
+        _ => None,
+    });
+    let frame = resolved.expect("the fault is resolved");
+    for op in ["allocated", "freed"] {
+        desk.ask(Command::Seek(Target::End));
+        search(&mut desk, &format!("frame={frame}:{op}"), Direction::Back);
+        assert!(
+            matches!(last(&desk), What::Frame { op: now, frame: at, .. } if (now.name(), at) == (op, frame))
+        );
+    }
+    // Just before the instruction: the next one is the store, and makes it.
+    let stored = format!("page={page}:store@{root}");
+    assert_eq!(search(&mut desk, &stored, Direction::Back), "Found: here.");
+    let next =
+        |desk: &Desk| desk.model.snapshot.as_ref().and_then(|at| at.next.clone()).expect("it is read").text;
+    assert!(next(&desk).starts_with('s'), "{}", next(&desk));
+    search(&mut desk, "a0", Direction::Back);
+    assert!(next(&desk).contains("a0"), "{}", next(&desk));
+    desk.ask(Command::Seek(Target::End));
+    let nothing = search(&mut desk, "page=0xdead000", Direction::Back);
+    assert!(nothing.contains("nothing like that before"), "{nothing}");
+    assert_eq!(desk.model.snapshot, end, "nothing has moved");
+    let wrong = search(&mut desk, "page=here", Direction::Back);
+    assert!(wrong.contains("`page=here` is no condition"), "{wrong}");
+    // Given up on the way.
+    let far = Search { until: "page=0xdead000".into(), direction: Direction::Back };
+    let updates = desk.engine.command(Command::Search(far));
+    assert!(
+        matches!(updates[..], [Update::Progress(Progress { stage: Stage::Searching, .. })]),
+        "{updates:?}"
+    );
+    desk.take(updates);
+    assert!(!desk.model.is_ready());
+    desk.ask(Command::Pause);
+    assert_eq!(desk.model.searched.as_deref(), Some("Given up; nothing has moved."));
+    assert_eq!(desk.model.snapshot, end);
+}
+
+#[test]
+fn what_is_left_by_typing_in_the_past_can_be_returned_to_and_dropped() {
+    let Some(mut desk) = Desk::open("lazy-sbrk.json", &[("init", "sh")]) else { return };
+    desk.ask(Command::Seek(Target::End));
+    let waits = desk.model.events_so_far();
+    type_line(&mut desk, "echo one");
+    assert!(desk.model.futures.is_empty(), "nothing was known behind that");
+    let one = desk.model.history.events.clone();
+    let typed = desk.model.typed.clone();
+    desk.ask(Command::Seek(Target::Event(waits - 1)));
+    type_line(&mut desk, "echo two");
+    let console = |desk: &Desk| desk.model.snapshot.as_ref().map(|at| at.console.clone()).unwrap_or_default();
+    assert!(console(&desk).contains("two") && !console(&desk).contains("one"));
+    let [left] = &desk.model.futures[..] else { panic!("{:?}", desk.model.futures) };
+    assert_eq!(left.typed, "echo one\n");
+    let two = desk.model.history.events.clone();
+    desk.ask(Command::Return(left.id));
+    assert_eq!(desk.model.history.events, one);
+    assert_eq!(desk.model.typed, typed);
+    let [left] = &desk.model.futures[..] else { panic!("{:?}", desk.model.futures) };
+    assert_eq!(left.typed, "echo two\n");
+    let id = left.id;
+    desk.ask(Command::Seek(Target::End));
+    assert!(console(&desk).contains("one") && !console(&desk).contains("two"));
+    desk.ask(Command::Return(id));
+    assert_eq!(desk.model.history.events, two);
+    let [left] = &desk.model.futures[..] else { panic!("{:?}", desk.model.futures) };
+    desk.ask(Command::Drop(left.id));
+    assert!(desk.model.futures.is_empty());
+    desk.ask(Command::Return(id));
+    assert_eq!(desk.model.history.events, two, "there is no such future");
 }

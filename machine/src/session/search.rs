@@ -149,6 +149,12 @@ impl Session {
         }
     }
 
+    /// How many steps the search that is under way has looked at.
+    #[must_use]
+    pub fn searched(&self) -> Option<u64> {
+        self.search.as_ref().map(|search| search.origin.abs_diff(search.edge))
+    }
+
     /// Gives up a search and goes back to where it began.
     pub fn give_up_search(&mut self) {
         if let Some(search) = self.search.take() {
@@ -339,7 +345,7 @@ impl Observer for Watch {
 
 /// How a condition is written, for command lines and messages.
 const FORMS: &str = "an event (page-fault, resolved, …), pte=ADDRESS, frame=ADDRESS, frame=ADDRESS:freed, pid=N, \
-                     page=ADDRESS, page=ADDRESS:store, pc=ADDRESS, or a register (a0, x10)";
+                     page=ADDRESS, page=ADDRESS:store, either with @ROOT, pc=ADDRESS, or a register (a0, x10, a0@HART)";
 
 impl FromStr for Condition {
     type Err = String;
@@ -347,13 +353,17 @@ impl FromStr for Condition {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is no condition; give {FORMS}");
         let Some((name, value)) = text.split_once('=') else {
-            return match register(text) {
-                Some(number) => Ok(Self::Register { hart: 0, number }),
-                None => text.parse().map(Self::Event).map_err(|_| wrong()),
+            let (name, hart) = split(text, '@');
+            let hart = hart.map_or(Ok(0), str::parse);
+            return match (register(name), hart) {
+                (Some(number), Ok(hart)) => Ok(Self::Register { hart, number }),
+                _ => text.parse().map(Self::Event).map_err(|_| wrong()),
             };
         };
-        let (value, more) = value.split_once(':').map_or((value, None), |(value, more)| (value, Some(more)));
-        let address = || hex::parse(value).ok_or_else(wrong);
+        let (value, root) = if name == "page" { split(value, '@') } else { (value, None) };
+        let (value, more) = split(value, ':');
+        let at = |value: &str| hex::parse(value).ok_or_else(wrong);
+        let address = || at(value);
         match (name, more) {
             ("pte", None) => Ok(Self::PteWritten(PhysAddr::new(address()?))),
             ("pc", None) => Ok(Self::Pc(VirtAddr::new(address()?))),
@@ -364,11 +374,17 @@ impl FromStr for Condition {
             }
             ("page", access) => {
                 let access = access.map(|access| access_named(access).ok_or_else(wrong)).transpose()?;
-                Ok(Self::PageAccessed { page: VirtAddr::new(address()?), root: None, access })
+                let root = root.map(at).transpose()?.map(|root| PhysAddr::new(root).page());
+                Ok(Self::PageAccessed { page: VirtAddr::new(address()?), root, access })
             }
             _ => Err(wrong()),
         }
     }
+}
+
+/// What stands before a sign, and behind it where there is one.
+fn split(text: &str, sign: char) -> (&str, Option<&str>) {
+    text.split_once(sign).map_or((text, None), |(text, more)| (text, Some(more)))
 }
 
 /// The number of a register by either of its names; `x0` never changes.
@@ -395,12 +411,16 @@ impl fmt::Display for Condition {
             Self::Frame { frame, op: None } => write!(f, "frame={frame}"),
             Self::Frame { frame, op: Some(op) } => write!(f, "frame={frame}:{}", op.name()),
             Self::Process(pid) => write!(f, "pid={pid}"),
-            Self::PageAccessed { page, access: None, .. } => write!(f, "page={page}"),
-            Self::PageAccessed { page, access: Some(access), .. } => {
-                write!(f, "page={page}:{}", access.name())
+            Self::PageAccessed { page, root, access } => {
+                write!(f, "page={page}")?;
+                access.map_or(Ok(()), |access| write!(f, ":{}", access.name()))?;
+                root.map_or(Ok(()), |root| write!(f, "@{}", root.base()))
             }
             Self::Pc(pc) => write!(f, "pc={pc}"),
-            Self::Register { number, .. } => f.write_str(REGISTER_NAMES[usize::from(*number) % 32]),
+            Self::Register { hart, number } => {
+                f.write_str(REGISTER_NAMES[usize::from(*number) % 32])?;
+                if *hart == 0 { Ok(()) } else { write!(f, "@{hart}") }
+            }
         }
     }
 }
@@ -420,15 +440,31 @@ mod tests {
             "pid=2",
             "page=0x4000",
             "page=0x4000:store",
+            "page=0x4000:store@0x87f00000",
+            "page=0x4000@0x87f00000",
             "pc=0x80000000",
             "a0",
+            "s11@3",
         ] {
             assert_eq!(text.parse::<Condition>().unwrap().to_string(), text);
         }
         assert_eq!("x10".parse(), Ok(Condition::Register { hart: 0, number: 10 }));
-        for bad in
-            ["", "x0", "zero", "x32", "pt", "pte=4", "pid=x", "page=0x1:read", "frame=0x1:gone", "pc=0x1:a"]
-        {
+        for bad in [
+            "",
+            "x0",
+            "zero",
+            "x32",
+            "pt",
+            "pte=4",
+            "pid=x",
+            "page=0x1:read",
+            "frame=0x1:gone",
+            "pc=0x1:a",
+            "pc=0x1@0x2",
+            "page=0x1@x",
+            "a0@x",
+            "x0@1",
+        ] {
             assert!(
                 bad.parse::<Condition>().unwrap_err().contains("is no condition; give an event"),
                 "{bad}"

@@ -6,7 +6,8 @@ use super::desk::PaneProps;
 use crate::model::Action;
 use crate::protocol::Command;
 
-/// Where one types. Input is part of the run: it arrives at this place, and what came after it is run anew.
+/// Where one types. Input is part of the run: it arrives at this place, and what came after it is kept as
+/// another future.
 #[component]
 pub(super) fn Line(PaneProps { desk }: &PaneProps) -> Html {
     let line = use_node_ref();
@@ -27,7 +28,7 @@ pub(super) fn Line(PaneProps { desk }: &PaneProps) -> Html {
             <label class="visually-hidden" for="console-input">{ "Type a line to the guest" }</label>
             <span class="prompt" aria-hidden="true">{ "›" }</span>
             <input type="text" id="console-input" ref={line} autocomplete="off" autocapitalize="off" spellcheck="false"
-                maxlength="200" placeholder="type to the guest; what came after this moment is run anew" />
+                maxlength="200" placeholder="type to the guest; what came after this moment stays as another future" />
             <button type="submit" class="button" id="console-send" disabled={!desk.model.is_ready()}>{ "Send" }</button>
         </form>
     }

@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 
+use faultline_abi::scenario::Scenario;
+use faultline_machine::session::Direction;
 use yew::prelude::*;
 
 use crate::linked::{Linked, Selection};
 use crate::model::{Action, Model};
-use crate::protocol::{Command, Target};
+use crate::protocol::{Command, Load, Search, Target};
 
 /// The model, and the two things a pane can do.
 #[derive(Clone)]
@@ -50,6 +52,20 @@ impl Desk {
     /// A callback that goes to just after this event.
     pub(super) fn to_event<E>(&self, event: usize) -> Callback<E> {
         self.command(Command::Seek(Target::Event(event)))
+    }
+
+    /// A callback that goes to where this condition holds.
+    pub(super) fn searching<E>(&self, until: String, direction: Direction) -> Callback<E> {
+        self.command(Command::Search(Search { until, direction }))
+    }
+
+    /// Loads a scenario; one that brings files of its own, which could be programs, waits until somebody says that it
+    /// may run.
+    pub(super) fn bring(&self, load: Load, scenario: &Scenario) {
+        match scenario.files.is_empty() {
+            true => self.send.emit(Command::Load(load)),
+            false => self.act.emit(Action::Brought(load)),
+        }
     }
 
     /// A callback that does this to the model.

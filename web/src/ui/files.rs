@@ -9,7 +9,7 @@ use yew::prelude::*;
 use super::desk::{Desk, PaneProps};
 use crate::engine::Fetched;
 use crate::model::Action;
-use crate::protocol::{Command, Load};
+use crate::protocol::Load;
 
 /// [`limits::FILE_BYTES`] as the browser counts.
 #[expect(clippy::cast_precision_loss, reason = "a mebibyte")]
@@ -119,12 +119,15 @@ fn open(desk: &Desk, file: File) {
 /// Loads a scenario's text, if it is one; otherwise says what is wrong, and leaves everything as it is.
 pub(super) fn load(desk: &Desk, name: String, text: String) {
     match Fetched::scenario(&name, text.as_bytes()) {
-        Ok(_) => desk.send.emit(Command::Load(Load { scenario: name, text: Some(text), ..Load::default() })),
+        Ok(scenario) => {
+            desk.bring(Load { scenario: name, text: Some(text), ..Load::default() }, &scenario);
+        }
         Err(why) => desk.act.emit(Action::Failed(format!("{why}. Nothing was changed."))),
     }
 }
 
-fn save(desk: &Desk) {
+/// Saves the scenario as it stands.
+pub(super) fn save(desk: &Desk) {
     let Some(scenario) = desk.model.scenario() else { return };
     let text = serde_json::to_string_pretty(&scenario).expect("a scenario has only strings for keys") + "\n";
     let stem = desk.model.request.scenario.trim_end_matches(".json");

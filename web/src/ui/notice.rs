@@ -1,11 +1,13 @@
 //! What went wrong or takes time, above everything else.
 
+use std::rc::Rc;
+
 use yew::prelude::*;
 
 use super::desk::Desk;
 use super::disagreements::Disagreements;
-use crate::model::Link;
-use crate::protocol::{Command, Progress, Stage, Target};
+use crate::model::{Action, Link};
+use crate::protocol::{Command, Load, Progress, Stage, Target};
 
 /// What the notices can ask for besides commands.
 #[derive(Clone, PartialEq, Properties)]
@@ -31,6 +33,8 @@ pub(super) fn Notices(props: &Props) -> Html {
                     <button type="button" class="button" onclick={props.dismiss.reform(|_| ())}>{ "Dismiss" }</button>
                 </div>
             }
+            if let Some(load) = &model.brought { { brought(&props.desk, load) } }
+            if let Some(said) = &model.searched { <p class="progress" role="status" id="searched">{ said.clone() }</p> }
             { warnings(&props.desk) }
             <Disagreements desk={props.desk.clone()} />
         </>
@@ -50,11 +54,25 @@ fn link(desk: &Desk, restart: &Callback<()>) -> Html {
     }
 }
 
+/// What was opened brings files of its own.
+fn brought(desk: &Desk, load: &Rc<Load>) -> Html {
+    html! {
+        <div class="notice calm" role="status" id="brought">
+            <p>{ format!("{} brings files of its own, which may be programs. They run in the machine on this page and reach nothing else; they do not start by themselves.", load.scenario) }</p>
+            <div class="tour-steps">
+                <button type="button" class="button" id="brought-run" onclick={desk.command(Command::Load((**load).clone()))}>{ "Run it" }</button>
+                <button type="button" class="button" id="brought-decline" onclick={desk.action(Action::Declined)}>{ "Leave it" }</button>
+            </div>
+        </div>
+    }
+}
+
 fn busy(desk: &Desk, progress: Option<Progress>) -> Html {
     let words = match progress.map(|progress| progress.stage) {
         None => "Starting the machine…",
         Some(Stage::Fetching) => "Fetching the kernel and the disk…",
         Some(Stage::Exploring) => "Running once to the end, to know every event…",
+        Some(Stage::Searching) => "Looking at the run again…",
     };
     html! {
         <div class="progress" id="busy">
@@ -62,7 +80,7 @@ fn busy(desk: &Desk, progress: Option<Progress>) -> Html {
             if let Some(progress) = progress {
                 <progress max={progress.of.to_string()} value={progress.done.to_string()} aria-label={words}></progress>
             }
-            if progress.is_some_and(|progress| progress.stage == Stage::Exploring) {
+            if progress.is_some_and(|progress| progress.stage != Stage::Fetching) {
                 <button type="button" class="button" id="cancel" onclick={desk.command(Command::Pause)}>{ "Stop here" }</button>
             }
         </div>

@@ -1,5 +1,6 @@
 //! Processes with their state, and the hart's registers.
 
+use faultline_machine::session::Direction;
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
@@ -111,8 +112,8 @@ fn registers(desk: &Desk) -> Html {
             </p>
             <details>
                 <summary>{ "All registers" }</summary>
-                <dl class="registers">{ for all(&snapshot.registers).map(|(name, value)| html! {
-                    <div><dt>{ name }</dt><dd>{ format!("{value:#x}") }</dd></div>
+                <dl class="registers">{ for all(&snapshot.registers).enumerate().map(|(number, (name, value))| html! {
+                    <div><dt>{ register(desk, number, name) }</dt><dd>{ format!("{value:#x}") }</dd></div>
                 }) }</dl>
             </details>
         </>
@@ -142,6 +143,18 @@ fn harts(desk: &Desk, snapshot: &Snapshot) -> Html {
                 { for (0..snapshot.harts).map(option) }
             </select>
         </label>
+    }
+}
+
+/// Its name, which leads back to the instruction that set it.
+fn register(desk: &Desk, number: usize, name: String) -> Html {
+    let hart = desk.model.snapshot.as_ref().map_or(0, |snapshot| snapshot.hart);
+    if !(1..NAMES.len()).contains(&number) {
+        return html! { { name } };
+    }
+    html! {
+        <button type="button" class="term" id={format!("set-{name}")} title="Back to the instruction that set it"
+            disabled={!desk.model.is_ready()} onclick={desk.searching(format!("{name}@{hart}"), Direction::Back)}>{ name }</button>
     }
 }
 

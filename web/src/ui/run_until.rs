@@ -2,21 +2,29 @@
 
 use faultline_abi::trace::FaultClass;
 use faultline_abi::{PhysAddr, VirtAddr};
+use faultline_machine::session::Direction;
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
 use crate::linked::Selection;
-use crate::protocol::{Command, Target};
+use crate::protocol::{Command, Search, Target};
 use crate::search::{Condition, next, previous};
 
 /// What can be chosen besides classes of faults: its name, and what its value is called.
-const OTHERS: [(&str, &str); 6] = [
+const OTHERS: [(&str, &str); 13] = [
     ("an eviction", ""),
     ("a warning", ""),
     ("a write of this entry", "physical address of the entry"),
     ("this page", "virtual address"),
     ("this frame", "physical address"),
     ("this process", "pid"),
+    ("an access to this page", "virtual address"),
+    ("a store to this page", "virtual address"),
+    ("this frame allocated", "physical address"),
+    ("this frame shared", "physical address"),
+    ("this frame freed", "physical address"),
+    ("this register set", "register"),
+    ("this instruction", "virtual address"),
 ];
 
 /// The choice, its value, and two buttons.
@@ -52,8 +60,8 @@ pub(super) fn RunUntil(PaneProps { desk }: &PaneProps) -> Html {
                     <label class="field">{ what }<input type="text" id="until-value" value={(*value).clone()} oninput={write} /></label>
                 }
                 <div class="tour-steps">
-                    { go(desk, "until-previous", "Back to the previous", *chosen, &value, &said, previous) }
-                    { go(desk, "until-next", "On to the next", *chosen, &value, &said, next) }
+                    { go(desk, "until-previous", "Back to the previous", *chosen, &value, &said, (previous, Direction::Back)) }
+                    { go(desk, "until-next", "On to the next", *chosen, &value, &said, (next, Direction::Forward)) }
                 </div>
                 if let Some(said) = &*said { <p class="hint" role="status" id="until-said">{ said.clone() }</p> }
             </div>
@@ -72,8 +80,8 @@ fn option(index: usize, chosen: usize) -> Html {
 /// What is selected on the page, where it fits the choice.
 fn suggestion(index: usize, selection: Option<Selection>) -> String {
     match (index.wrapping_sub(FaultClass::ALL.len()), selection) {
-        (2, Some(Selection::Entry(at))) | (4, Some(Selection::Frame(at))) => at.to_string(),
-        (3, Some(Selection::Page(va))) => va.to_string(),
+        (2, Some(Selection::Entry(at))) | (4 | 8..=10, Some(Selection::Frame(at))) => at.to_string(),
+        (3 | 6 | 7, Some(Selection::Page(va))) => va.to_string(),
         _ => String::new(),
     }
 }
@@ -101,7 +109,22 @@ fn number(text: &str) -> Option<u64> {
     }
 }
 
-type Search = fn(&[faultline_machine::event::Event], usize, Condition) -> Option<usize>;
+/// The condition for the machine, where known events do not tell.
+fn of_the_machine(index: usize, value: &str) -> Option<String> {
+    let value = value.trim();
+    Some(match index.checked_sub(FaultClass::ALL.len())? {
+        6 => format!("page={value}"),
+        7 => format!("page={value}:store"),
+        8 => format!("frame={value}:allocated"),
+        9 => format!("frame={value}:shared"),
+        10 => format!("frame={value}:freed"),
+        11 => value.into(),
+        12 => format!("pc={value}"),
+        _ => return None,
+    })
+}
+
+type Find = fn(&[faultline_machine::event::Event], usize, Condition) -> Option<usize>;
 
 fn go(
     desk: &Desk,
@@ -110,11 +133,15 @@ fn go(
     chosen: usize,
     value: &UseStateHandle<String>,
     said: &UseStateHandle<Option<String>>,
-    search: Search,
+    (search, direction): (Find, Direction),
 ) -> Html {
     let onclick = {
         let (desk, value, said) = (desk.clone(), value.clone(), said.clone());
         Callback::from(move |_: MouseEvent| {
+            if let Some(until) = of_the_machine(chosen, &value) {
+                desk.send.emit(Command::Search(Search { until, direction }));
+                return said.set(None);
+            }
             let (events, so_far) = (&desk.model.history.events, desk.model.events_so_far());
             let found = condition(chosen, &value).map(|condition| search(events, so_far, condition));
             said.set(match found {
@@ -141,6 +168,14 @@ mod tests {
         assert_eq!(condition(others, ""), Ok(Condition::Eviction));
         assert_eq!(condition(others + 3, " 0x9000 "), Ok(Condition::Address(VirtAddr::new(0x9000))));
         assert_eq!(condition(others + 5, "2"), Ok(Condition::Process(2)));
+        assert_eq!(of_the_machine(others + 7, " 0x9000").as_deref(), Some("page=0x9000:store"));
+        assert_eq!(of_the_machine(others + 5, "2"), None);
+        for (index, value) in
+            (6..OTHERS.len()).map(|index| (index, if index == 11 { "a0" } else { "0x80100000" }))
+        {
+            let until = of_the_machine(others + index, value).unwrap();
+            assert!(until.parse::<faultline_machine::session::Condition>().is_ok(), "{until}");
+        }
         assert!(condition(others + 2, "here").is_err_and(|why| why.contains("0x9000")));
         assert!(condition(others + 5, "0x100000000").is_err());
     }

@@ -1,6 +1,8 @@
 //! What is selected, in a bar: its numbers to copy, and the way to the events about it.
 
+use faultline_abi::PhysAddr;
 use faultline_machine::event::Event;
+use faultline_machine::session::Direction;
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
@@ -23,6 +25,9 @@ pub(super) fn Selected(PaneProps { desk }: &PaneProps) -> Html {
             <span class="tour-steps">
                 { step(desk, "selected-previous", "← event about it", condition, previous) }
                 { step(desk, "selected-next", "event about it →", condition, next) }
+                { for searches(selection, desk.model.table().map(|table| table.addr)).into_iter().map(|(label, until)| html! {
+                    <>{ search(desk, label, until.clone(), Direction::Back) }{ search(desk, label, until, Direction::Forward) }</>
+                }) }
                 <button type="button" class="button" id="selected-copy" onclick={copying(hex)}>{ "Copy" }</button>
                 <button type="button" class="button" id="selected-copy-decimal" onclick={copying(value.to_string())}>{ "Copy decimal" }</button>
                 <button type="button" class="button" id="selected-clear" onclick={desk.action(Action::Select(selection))}>{ "Clear" }</button>
@@ -36,6 +41,30 @@ const fn told(selection: Selection) -> (&'static str, u64, Condition) {
         Selection::Page(va) => ("Page", va.get(), Condition::Address(va)),
         Selection::Frame(frame) => ("Frame", frame.get(), Condition::Frame(frame)),
         Selection::Entry(entry) => ("Page-table entry", entry.get(), Condition::Entry(entry)),
+    }
+}
+
+/// What the run can be searched for, beside the events about it: in a word, and as a condition.
+fn searches(selection: Selection, root: Option<PhysAddr>) -> Vec<(&'static str, String)> {
+    let root = root.map_or_else(String::new, |root| format!("@{root}"));
+    match selection {
+        Selection::Page(va) => {
+            vec![("access", format!("page={va}{root}")), ("store", format!("page={va}:store{root}"))]
+        }
+        Selection::Frame(at) => {
+            ["allocated", "shared", "freed"].map(|op| (op, format!("frame={at}:{op}"))).into()
+        }
+        Selection::Entry(at) => vec![("write", format!("pte={at}"))],
+    }
+}
+
+fn search(desk: &Desk, label: &'static str, until: String, direction: Direction) -> Html {
+    let (id, label, title) = match direction {
+        Direction::Back => (format!("last-{label}"), format!("← {label}"), "Back to the last time"),
+        Direction::Forward => (format!("next-{label}"), format!("{label} →"), "On to the next time"),
+    };
+    html! {
+        <button type="button" class="button" {id} {title} disabled={!desk.model.is_ready()} onclick={desk.searching(until, direction)}>{ label }</button>
     }
 }
 

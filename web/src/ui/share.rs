@@ -1,11 +1,12 @@
 //! Links: a scenario as it stands, with the position and the panes, in the fragment of the address.
 
 use faultline_abi::scenario::{Scenario, Start};
-use faultline_machine::link::Link;
+use faultline_machine::link::{FRAGMENT_CHARS, Link, LinkError};
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
+use super::files::save;
 use super::modes::fragment;
 use super::shell::{Shell, use_shell};
 use crate::arrangement::{Arrangement, Change};
@@ -22,35 +23,41 @@ const BUILT_IN: &str = "#scenario=";
 #[component]
 pub(super) fn Share(PaneProps { desk }: &PaneProps) -> Html {
     let shell = use_shell();
-    let said = use_state_eq(|| "");
+    let said = use_state_eq(|| AttrValue::from(""));
     let share = {
         let (desk, said) = (desk.clone(), said.clone());
-        Callback::from(move |_: MouseEvent| match encode(&desk, &shell) {
-            Ok(fragment) => {
+        Callback::from(move |_: MouseEvent| match link(&desk, &shell).as_ref().map(Link::encode) {
+            Some(Ok(fragment)) => {
                 set_fragment(&fragment, Entry::Instead);
                 copy_address();
                 said.set(
-                    "The link stands in the address bar, and on the clipboard where the browser allows it.",
+                    "The link stands in the address bar, and on the clipboard where the browser allows it."
+                        .into(),
                 );
             }
-            Err(why) => desk.act.emit(Action::Failed(format!("There is no link for this: {why}."))),
+            Some(Err(LinkError::TooLong(characters))) => {
+                save(&desk);
+                said.set(format!("Saved as a file: a link has at most {FRAGMENT_CHARS} characters, and this would have {characters}.").into());
+            }
+            Some(Err(why)) => desk.act.emit(Action::Failed(format!("There is no link for this: {why}."))),
+            None => {}
         })
     };
     html! {
         <>
             <button type="button" class="button" id="share" disabled={desk.model.explored.is_none()}
                 title="Makes a link to this scenario, at this moment, with these panes" onclick={share}>{ "Link to this moment" }</button>
-            <span class="hint" role="status" id="share-said">{ *said }</span>
+            <span class="hint" role="status" id="share-said">{ &*said }</span>
         </>
     }
 }
 
-fn encode(desk: &Desk, shell: &Shell) -> Result<String, String> {
-    let scenario = desk.model.scenario().ok_or("no scenario is loaded")?;
+fn link(desk: &Desk, shell: &Shell) -> Option<Link> {
+    let scenario = desk.model.scenario()?;
     let here = desk.model.events_so_far().checked_sub(1);
     let position = here.and_then(|here| anchor(&desk.model.history.events, here)).map(Start::Event);
     let layout = shell.arrangement.to_text();
-    Link { scenario, position, layout }.encode().map_err(|error| error.to_string())
+    Some(Link { scenario, position, layout })
 }
 
 /// How an address goes into the browser's history.
@@ -93,6 +100,8 @@ pub(super) enum Asked {
     Nothing,
     /// To load this, with the panes like this.
     Load(Load, Option<Arrangement>),
+    /// The same, from elsewhere.
+    Bring(Load, Box<Scenario>, Arrangement),
     /// Something that is no link; why.
     Refused(String),
 }
@@ -118,10 +127,10 @@ pub(super) fn asked() -> Asked {
 
 fn brought(link: Link) -> Asked {
     let start = link.position.or_else(|| link.scenario.start.clone());
-    let scenario = Scenario { start, ..link.scenario };
+    let scenario = Box::new(Scenario { start, ..link.scenario });
     let text = serde_json::to_string(&scenario).expect("a scenario has only strings for keys");
     let load = Load { scenario: "link.json".into(), text: Some(text), ..Load::default() };
-    Asked::Load(load, Some(Arrangement::from_text(&link.layout)))
+    Asked::Bring(load, scenario, Arrangement::from_text(&link.layout))
 }
 
 fn first() -> Load {
@@ -136,9 +145,21 @@ pub(super) fn use_address(desk: &Desk, shell: &Shell) {
     let change = shell.change.clone();
     use_effect_with((), move |()| {
         let follow = move || {
+            let is_open = latest.borrow().model.loaded.is_some();
             let (load, arrangement, refused) = match asked() {
                 Asked::Load(load, arrangement) => (load, arrangement, None),
+                Asked::Bring(load, scenario, arrangement) => {
+                    if latest.borrow().model.request != load {
+                        latest.borrow().bring(load, &scenario);
+                    }
+                    change.emit(Change::All(Box::new(arrangement)));
+                    if scenario.files.is_empty() || is_open {
+                        return;
+                    }
+                    (first(), None, None)
+                }
                 Asked::Nothing => (first(), None, None),
+                Asked::Refused(why) if is_open => return latest.borrow().act.emit(Action::Failed(why)),
                 Asked::Refused(why) => (first(), None, Some(why)),
             };
             if latest.borrow().model.request != load {

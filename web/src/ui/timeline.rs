@@ -5,7 +5,7 @@ use yew::prelude::*;
 use super::desk::{Desk, PaneProps};
 use super::step_button::StepButton;
 use crate::layout::{Shape, Tick, part, ticks};
-use crate::protocol::{Command, Target};
+use crate::protocol::{Command, Future, Target};
 
 /// What the marks mean; only those that occur are explained.
 const LEGEND: [(Shape, &str); 7] = [
@@ -55,8 +55,32 @@ pub(super) fn Timeline(PaneProps { desk }: &PaneProps) -> Html {
                 { zooming(&zoom) }
                 <span class="position" id="position">{ position(desk) }</span>
             </div>
+            { futures(desk) }
         </div>
     }
+}
+
+/// What was left by typing in the past.
+fn futures(desk: &Desk) -> Html {
+    let futures = &desk.model.futures;
+    if futures.is_empty() {
+        return html! {};
+    }
+    let row = |future: &Future| {
+        let typed = match future.typed.trim_end() {
+            "" => String::new(),
+            typed => format!(", where “{typed}” was typed"),
+        };
+        html! {
+            <li key={future.id}>
+                { format!("Another future from step {}{typed}: {} events. ", grouped(future.at), future.events) }
+                <button type="button" class="link return" disabled={!desk.model.is_ready()} onclick={desk.command(Command::Return(future.id))}>{ "Return to it" }</button>
+                { " " }
+                <button type="button" class="link drop" onclick={desk.command(Command::Drop(future.id))}>{ "Drop it" }</button>
+            </li>
+        }
+    };
+    html! { <ul class="hint" id="futures" aria-label="Other futures">{ for futures.iter().map(row) }</ul> }
 }
 
 /// Buttons that magnify the line around the present.

@@ -7,7 +7,7 @@ use crate::browser_support::{Bench, Page, on_the_page};
 
 impl Page {
     /// Opens a pane that is folded.
-    async fn unfold(&self, id: &str) {
+    pub(crate) async fn unfold(&self, id: &str) {
         let closed = format!("#{id} .fold[aria-expanded=false]");
         if self.eval(&format!("!!document.querySelector({})", json!(closed))).await == json!(true) {
             self.click(&closed).await;
@@ -15,7 +15,7 @@ impl Page {
     }
 
     /// Boots with other kernel options.
-    async fn boot(&self, options: &[(&str, &str)]) {
+    pub(crate) async fn boot(&self, options: &[(&str, &str)]) {
         self.click("#options summary").await;
         for (key, value) in options {
             self.write(&format!("#option-{key}"), value, "input").await;
@@ -31,7 +31,7 @@ impl Page {
     }
 
     /// Puts a value into a field, as typing does.
-    async fn write(&self, css: &str, value: &str, event: &str) {
+    pub(crate) async fn write(&self, css: &str, value: &str, event: &str) {
         self.eval(&format!(
             "(e => {{ e.value = {}; e.dispatchEvent(new Event('{event}', {{bubbles: true}})) }})(document.querySelector({}))",
             json!(value),
@@ -45,7 +45,7 @@ impl Page {
         self.until("rest", "document.getAnimations().every(each => each.playState === 'finished')").await;
     }
 
-    async fn shows(&self, css: &str, text: &str) {
+    pub(crate) async fn shows(&self, css: &str, text: &str) {
         let expression =
             format!("document.querySelector({})?.textContent.includes({})", json!(css), json!(text));
         self.until(&format!("{css} with “{text}”"), &expression).await;
@@ -327,6 +327,6 @@ async fn serious(page: &Page) -> serde_json::Value {
     .await
 }
 
-fn scenario_file(name: &str) -> std::path::PathBuf {
+pub(crate) fn scenario_file(name: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../static/scenarios").join(name)
 }
