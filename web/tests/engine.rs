@@ -260,6 +260,8 @@ fn a_foreign_kernel_with_four_levels_and_two_harts_has_its_cards() {
         // The registers are those of the hart that faulted, and the instruction is the one that did.
         assert_eq!((snapshot.harts, snapshot.hart), (2, card.hart));
         assert_eq!(snapshot.registers.x[10].0, card.trap.stval);
+        // It stands at the handler, in M-mode, where addresses are physical.
+        assert_eq!(snapshot.next.as_ref().map(|next| next.text.starts_with("j ")), Some(true));
         assert_eq!(snapshot.faulting.as_ref().map(|found| &*found.text), Some("sd zero,0(a0)"));
         // The page tables are shown with all their levels, under the kernel's own name for them.
         let table = desk.model.table().expect("satp names it");

@@ -5,6 +5,8 @@ mod plan;
 
 use faultline_abi::sv39::{Access, Check};
 
+use crate::hart::Privilege;
+
 pub use happened::{Told, area_name, fault_class, frame_kind, happened, mode, name, resolved};
 pub use plan::{Asked, action, planned, reason};
 
@@ -127,6 +129,31 @@ pub enum Field {
     Area,
 }
 
+/// What a field of the fault card holds, where the trap was taken into this privilege: M-mode has registers
+/// of its own for it.
+#[must_use]
+pub const fn field_in(which: Field, to: Privilege) -> Explained {
+    let (short, sentence, source) = match (which, to) {
+        (Field::Scause, Privilege::Machine) => (
+            "mcause",
+            "Machine cause: why the trap was taken. 12, 13 and 15 are page faults on fetch, load and store.",
+            "Privileged spec, Machine Cause (mcause) Register",
+        ),
+        (Field::Stval, Privilege::Machine) => (
+            "mtval",
+            "Machine trap value: for a page fault, the virtual address the instruction wanted.",
+            "Privileged spec, Machine Trap Value (mtval) Register",
+        ),
+        (Field::Sepc, Privilege::Machine) => (
+            "mepc",
+            "Machine exception program counter: the address of the instruction that faulted, where execution resumes.",
+            "Privileged spec, Machine Exception Program Counter (mepc)",
+        ),
+        _ => return field(which),
+    };
+    Explained { short, sentence, source }
+}
+
 /// What a field of the fault card holds.
 #[must_use]
 pub const fn field(field: Field) -> Explained {
@@ -212,7 +239,17 @@ pub fn bytes(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use super::{Field, bytes, field, field_in};
+    use crate::hart::Privilege;
+
+    #[test]
+    fn a_trap_into_m_mode_fills_the_registers_of_m_mode() {
+        let short = |which| [Privilege::Supervisor, Privilege::Machine].map(|to| field_in(which, to).short);
+        assert_eq!(short(Field::Scause), ["scause", "mcause"]);
+        assert_eq!(short(Field::Stval), ["stval", "mtval"]);
+        assert_eq!(short(Field::Sepc), ["sepc", "mepc"]);
+        assert_eq!(field_in(Field::Satp, Privilege::Machine), field(Field::Satp));
+    }
 
     #[test]
     fn a_size_is_exact_where_it_can_be() {

@@ -69,7 +69,7 @@ impl Camera {
             watched_hart,
             settled: harts.iter().all(|hart| hart.mode() == Privilege::User || is_idle(hart, harts)),
             registers: registers(hart),
-            next: instruction(machine.ram(), hart.satp(), hart.pc()),
+            next: instruction(machine.ram(), translation(hart), hart.pc()),
             code: around(machine.ram(), hart),
             symbol: symbol(session.symbols(), hart),
             faulting,
@@ -103,7 +103,7 @@ impl Camera {
 /// The instructions around the one that comes next. Those before it are found from the farthest place
 /// from where decoding leads to it; a shorter one may be no instruction at all.
 fn around(ram: &Ram, hart: &Hart) -> Vec<Instruction> {
-    let at = |va| instruction(ram, hart.satp(), va);
+    let at = |va| instruction(ram, translation(hart), va);
     let follow = |from: VirtAddr, count: usize| {
         let next = |last: &Instruction| at(last.va.wrapping_add(last.length.into()));
         core::iter::successors(at(from), next).take(count).collect::<Vec<_>>()
@@ -116,6 +116,11 @@ fn around(ram: &Ram, hart: &Hart) -> Vec<Instruction> {
     };
     let before = [16, 14, 12, 10, 8, 6, 4, 2].iter().find_map(leads_here).unwrap_or_default();
     before.into_iter().chain(follow(pc, 9)).collect()
+}
+
+/// The `satp` by which a hart fetches: in M-mode addresses are physical.
+fn translation(hart: &Hart) -> u64 {
+    if hart.mode() == Privilege::Machine { 0 } else { hart.satp() }
 }
 
 /// The hart whose event just happened; else the one whose turn it is.

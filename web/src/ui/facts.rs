@@ -10,7 +10,7 @@ use super::origin::Origin;
 use super::term::explanation;
 use crate::card::{Card, Place};
 use crate::linked::Selection;
-use crate::words::{self, Explained, Field, area_name, field};
+use crate::words::{self, Explained, Field, area_name, field_in};
 
 /// A card and the desk.
 #[derive(Clone, PartialEq, Properties)]
@@ -33,7 +33,7 @@ pub(super) fn Facts(Props { desk, card }: &Props) -> Html {
         Privilege::Machine => None,
     };
     let fact = |which: Field, id: &'static str, value: Html| {
-        html! { <div><dt>{ label(&open, which) }</dt><dd {id}>{ value }</dd></div> }
+        html! { <div><dt>{ label(&open, field_in(which, trap.to), which) }</dt><dd {id}>{ value }</dd></div> }
     };
     html! {
         <div class="facts-box">
@@ -49,19 +49,19 @@ pub(super) fn Facts(Props { desk, card }: &Props) -> Html {
             </dl>
             <Origin {program} pc={trap.sepc} />
             if let Some(which) = *open {
-                { explanation(field(which)) }
+                { explanation(field_in(which, trap.to)) }
             }
         </div>
     }
 }
 
-fn label(open: &UseStateHandle<Option<Field>>, which: Field) -> Html {
+fn label(open: &UseStateHandle<Option<Field>>, explained: Explained, which: Field) -> Html {
     let is_open = **open == Some(which);
     let toggle = {
         let open = open.clone();
         Callback::from(move |_: MouseEvent| open.set((!is_open).then_some(which)))
     };
-    let Explained { short, sentence, .. } = field(which);
+    let Explained { short, sentence, .. } = explained;
     html! {
         <button type="button" class="term" title={sentence} aria-expanded={is_open.to_string()} onclick={toggle}>{ short }</button>
     }

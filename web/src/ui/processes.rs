@@ -20,7 +20,7 @@ pub(super) fn Processes(PaneProps { desk }: &PaneProps) -> Html {
     html! {
         <Pane id="processes" sentence={sentence(processes)}>
             if processes.by_pid.is_empty() {
-                <p class="hint">{ "The kernel has not created a process yet." }</p>
+                <p class="hint">{ "The kernel has told of no process." }</p>
             } else {
                 <div class="scroll" tabindex="0" role="group" aria-label="Processes">
                     <table id="processes-rows">
@@ -44,6 +44,7 @@ fn sentence(processes: &Family) -> String {
     };
     let running: Vec<String> = processes.running.iter().map(on).collect();
     match (running.as_slice(), processes.current()) {
+        ([], _) if known == 0 => "No process is known.".into(),
         ([], _) => format!("Processes alive: {alive} of {known}. Running: nobody."),
         ([_], Some(one)) => format!("Processes alive: {alive} of {known}. Running: {}.", one.label()),
         (several, _) => format!("Processes alive: {alive} of {known}. {}.", several.join(", ")),

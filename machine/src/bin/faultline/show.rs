@@ -8,7 +8,7 @@ use faultline_machine::hart::Privilege;
 use faultline_machine::inspect::Mapping;
 use faultline_machine::narrate::card::{Card, When};
 use faultline_machine::narrate::state::{History, Life, Process, View};
-use faultline_machine::narrate::words::{area_name, bytes, check, frame_kind, happened};
+use faultline_machine::narrate::words::{Field, area_name, bytes, check, field_in, frame_kind, happened};
 use faultline_machine::recorded::{PageTables, Recorded};
 use serde::Serialize;
 
@@ -177,12 +177,19 @@ fn fault(history: &History, count: usize, harts: u32, sources: Option<&Sources>)
     let Some(card) = ordinal.checked_sub(1).and_then(|ordinal| Card::new(history, ordinal, count)) else {
         return Vec::new();
     };
+    let register = |which| field_in(which, card.trap.to).short;
     let mut lines = vec![
         format!("page fault {} of {}, event {}: {}", card.ordinal + 1, card.of, card.event, card.title()),
         card.headline(),
         format!(
-            "scause {:#x}, stval {:#x}, sepc {}, satp {:#x}",
-            card.trap.scause, card.trap.stval, card.trap.sepc, card.trap.satp
+            "{} {:#x}, {} {:#x}, {} {}, satp {:#x}",
+            register(Field::Scause),
+            card.trap.scause,
+            register(Field::Stval),
+            card.trap.stval,
+            register(Field::Sepc),
+            card.trap.sepc,
+            card.trap.satp
         ),
     ];
     if harts > 1 {
