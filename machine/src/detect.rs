@@ -122,6 +122,9 @@ impl Detectors {
     }
 
     fn trapped(&mut self, cx: &Context, trap: &Trap) {
+        if cx.mode == Privilege::User {
+            self.repeats(cx).got_to(trap.sepc);
+        }
         let Some(access) = trap.page_fault() else { return };
         let va = VirtAddr::new(trap.stval);
         if self.repeats(cx).faulted(cx, trap) {
@@ -309,6 +312,12 @@ impl Repeats {
         if !here && to == Privilege::User {
             self.last = None;
         }
+    }
+
+    /// A program that traps at another place has gone on. It may come back, perhaps from that very trap, and the
+    /// page may be gone again.
+    fn got_to(&mut self, place: VirtAddr) {
+        self.last = self.last.filter(|last| last.0 == place);
     }
 
     /// Whether this very fault, failed check included, was handled just before.

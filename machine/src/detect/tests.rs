@@ -117,6 +117,21 @@ impl Bench {
         self.tell(What::Frame { op, frame, owner: 1, refs, usage: FrameKind::User });
     }
 
+    /// The program calls its kernel from this place.
+    fn system_call(&mut self, sepc: u64) {
+        self.tell(What::Trap(Trap {
+            scause: Exception::EcallFromU as u64,
+            cause: Cause::Exception(Exception::EcallFromU),
+            stval: 0,
+            sepc: VirtAddr::new(sepc),
+            satp: satp_sv39(page(ONE)),
+            interrupt: false,
+            to: Privilege::Supervisor,
+            walk: None,
+            check: None,
+        }));
+    }
+
     fn retry(&mut self) {
         self.return_to(0x1000);
     }
@@ -202,6 +217,12 @@ fn a_fault_that_comes_again_at_once_is_named_and_one_that_was_dealt_with_is_not(
     bench.retry();
     bench.access(ONE, Access::Store);
     assert_eq!(bench.found(), [], "another program ran in between");
+    let mut bench = Bench::new();
+    bench.access(ONE, Access::Store);
+    bench.system_call(0xffc);
+    bench.retry();
+    bench.access(ONE, Access::Store);
+    assert_eq!(bench.found(), [], "the program came from a system call just before the instruction");
 }
 
 #[test]

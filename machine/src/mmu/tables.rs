@@ -145,7 +145,7 @@ impl Tables {
             let Some(frame) = ram.frame_of(step.pte_addr) else { return stale };
             let va = walk.va.get() & !(table_span(step.level) - 1);
             let role = Role { root, parent, scheme, level: step.level, va, shared: false };
-            if self.place(frame, role, ram) == Placed::Elsewhere {
+            if matches!(self.place(frame, role, ram), Placed::Elsewhere | Placed::Moved) {
                 stale = Stale::All;
             }
             parent = frame;
@@ -155,7 +155,7 @@ impl Tables {
     }
 
     /// If `pte`, entry `index` of a table, is a pointer: makes the table behind it known. Returns its
-    /// frame if it was not.
+    /// frame if it was not known in this place: what lies below it is not, either.
     fn link(
         &mut self,
         frame: FrameIndex,
@@ -170,7 +170,7 @@ impl Tables {
         let child = ram.frame_of_page(pte.ppn())?;
         let va = entry_va(role, index);
         let place = Role { parent: frame, level: role.level - 1, va, shared: false, ..role };
-        (self.place(child, place, ram) == Placed::New).then_some(child)
+        matches!(self.place(child, place, ram), Placed::New | Placed::Moved).then_some(child)
     }
 
     /// Records that a frame stands in this place, beside those where it is known to stand.
@@ -184,7 +184,7 @@ impl Tables {
             Some(known) => {
                 let shared = self.still_stands(frame, known, role, ram);
                 self.insert(frame, if shared { Role { shared, ..known } } else { role }, ram);
-                Placed::Elsewhere
+                if shared { Placed::Elsewhere } else { Placed::Moved }
             }
         }
     }
@@ -195,7 +195,9 @@ impl Tables {
         if known.parent == frame {
             return known.root == new.root;
         }
-        let Some(parent) = self.roles.get(&known.parent) else { return false };
+        // The parent may be a table of another tree by now.
+        let above = |parent: &&Role| parent.root == known.root && parent.level == known.level + 1;
+        let Some(parent) = self.roles.get(&known.parent).filter(above) else { return false };
         let index = VirtAddr::new(known.va).vpn(parent.level);
         let pte = Pte::from_raw(ram.load(known.parent, index * 8, Width::Double));
         pte.is_pointer() && ram.frame_of_page(pte.ppn()) == Some(frame)
@@ -289,6 +291,8 @@ enum Placed {
     Known,
     /// It is a table in another place, too.
     Elsewhere,
+    /// It was a table in another place, and is one here now.
+    Moved,
 }
 
 impl Role {

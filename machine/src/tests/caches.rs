@@ -157,6 +157,32 @@ fn a_frame_that_a_dead_tree_leaves_behind_is_no_table_any_more() {
 }
 
 #[test]
+fn a_root_of_old_that_stands_in_the_middle_of_another_tree_leads_to_that_trees_pages() {
+    let mut bench = Bench::supervisor(&[]);
+    bench.hart().csrs.satp = 0;
+    bench.hart().mode = Privilege::Machine;
+    let (old, new, last) = (TABLES + 0x10000, TABLES + 0x11000, TABLES + 0x12000);
+    bench.poke(new, sv39_pointer(old));
+    // The kernel builds a tree of recycled frames before `satp` names it.
+    bench.program(
+        CODE,
+        &[
+            csr(Op::Csrrw, ZERO, 0x180, A0),
+            csr(Op::Csrrw, ZERO, 0x180, ZERO),
+            store(Op::Sd, A2, 0, A1),
+            csr(Op::Csrrw, ZERO, 0x180, A3),
+            store(Op::Sd, T0, 4 * 8, T1),
+        ],
+    );
+    let satp = |root: u64| 8 << 60 | root >> 12;
+    bench.set(A0, satp(old)).set(A1, old).set(A2, sv39_pointer(last));
+    let log = bench.set(A3, satp(new)).set(T0, leaf(DATA, "RV")).set(T1, last).watch(5);
+    let writes = pte_events(&log);
+    let entry = writes.last().expect("two writes");
+    assert_eq!((entry.va, entry.level, entry.root.get()), (Some(VirtAddr::new(0x4000)), 0, new >> 12));
+}
+
+#[test]
 fn two_address_spaces_do_not_see_each_others_pages() {
     let mut bench = Bench::supervisor(&[
         imm(Op::Ld, A2, A1, 0),
