@@ -93,6 +93,10 @@ impl AddressSpace {
     /// # Panics
     /// Never: [`AddressSpace::new`] maps it, nothing unmaps or shares it.
     #[must_use]
+    #[expect(
+        clippy::expect_used,
+        reason = "`new` maps it; fork shares and programs unmap what lies below it only"
+    )]
     pub fn trapframe_page(&mut self) -> &mut [u8; PAGE_BYTES] {
         self.table.page_mut(TRAPFRAME).expect("every space has a trapframe of its own")
     }

@@ -110,6 +110,10 @@ impl Memory {
             self.make_room_at(id, va, 0)?;
             return Ok((Resolution::Shared, self.map_shared(id, va, resident, flags)?));
         }
+        // The kernel notes the name of each page of a file in memory of its own.
+        if arch::heap_is_low() {
+            return Err(Reason::OutOfMemory);
+        }
         let mut frame = self.new_frame(id, va, FrameKind::Cache)?;
         read_page(&file, name, &mut frame)?;
         self.frames.set_name(frame.ppn(), name);
@@ -182,7 +186,7 @@ impl Memory {
     }
 
     fn read_swap(&mut self, slot: &Slot, frame: &mut Frame) -> Result<(), Reason> {
-        self.counters.swap_reads += 1;
+        self.counters.swap_reads = self.counters.swap_reads.saturating_add(1);
         let swap = self.swap.as_mut().ok_or(Reason::DiskError)?;
         let page = frame.bytes_mut().ok_or(Reason::DiskError)?;
         swap.read(slot.number(), page).map_err(|_| Reason::DiskError)
@@ -206,7 +210,7 @@ impl Memory {
     /// Makes room for `frames` and the tables that are missing on the way to `va`.
     fn make_room_at(&mut self, id: SpaceId, va: VirtAddr, frames: usize) -> Result<(), Reason> {
         let tables = self.space(id).table.missing_tables(va);
-        self.make_room(frames + tables)
+        self.make_room(frames.saturating_add(tables))
     }
 
     /// Maps one more reference to the frame `ppn`, which somebody holds.
@@ -222,6 +226,7 @@ impl Memory {
     }
 
     /// Maps `frame` at the page of `va`, which has no entry.
+    #[expect(clippy::unreachable, reason = "plans map what has no entry, or take the entry away before")]
     pub(crate) fn map(
         &mut self,
         id: SpaceId,
@@ -240,6 +245,6 @@ impl Memory {
 fn read_page(file: &FileRef, name: PageName, frame: &mut Frame) -> Result<(), Reason> {
     let there = file.size().saturating_sub(name.offset).min(name.length);
     let page = frame.bytes_mut().ok_or(Reason::DiskError)?;
-    let length = usize::try_from(there).unwrap_or(0);
-    file.read_at(name.offset, &mut page[..length]).map_err(|_| Reason::DiskError)
+    let part = usize::try_from(there).ok().and_then(|length| page.get_mut(..length));
+    file.read_at(name.offset, part.ok_or(Reason::DiskError)?).map_err(|_| Reason::DiskError)
 }

@@ -165,7 +165,9 @@ impl Area {
     #[must_use]
     pub fn memory_page(&self, va: VirtAddr) -> Option<(&Rc<SharedMemory>, u64)> {
         match &self.backing {
-            Backing::Memory { memory, first } => Some((memory, first + self.distance(va) / PAGE_SIZE)),
+            Backing::Memory { memory, first } => {
+                Some((memory, first.saturating_add(self.distance(va) / PAGE_SIZE)))
+            }
             Backing::Zeros | Backing::File(_) => None,
         }
     }
@@ -176,8 +178,8 @@ impl Area {
         let distance = self.distance(at);
         match &mut upper.backing {
             Backing::Zeros => {}
-            Backing::File(part) => part.offset += distance,
-            Backing::Memory { first, .. } => *first += distance / PAGE_SIZE,
+            Backing::File(part) => part.offset = part.offset.saturating_add(distance),
+            Backing::Memory { first, .. } => *first = first.saturating_add(distance / PAGE_SIZE),
         }
         upper.start = at;
         self.end = at;
@@ -225,9 +227,15 @@ pub struct Areas(Vec<Area>);
 
 impl Areas {
     /// Adds `area`, which overlaps no other.
+    #[expect(
+        clippy::disallowed_macros,
+        clippy::disallowed_methods,
+        reason = "a partition point is at most the length; debug assertions are for unit tests"
+    )]
     pub fn insert(&mut self, area: Area) {
         let at = self.0.partition_point(|other| other.start <= area.start);
-        debug_assert!(at == 0 || self.0[at - 1].page_end() <= area.start, "{area:?} overlaps");
+        let below = self.0.get(..at).and_then(<[Area]>::last);
+        debug_assert!(below.is_none_or(|below| below.page_end() <= area.start), "{area:?} overlaps");
         self.0.insert(at, area);
     }
 
@@ -287,11 +295,13 @@ impl Areas {
     }
 
     /// Cuts areas so that none reaches across `at`; the parts where one did, lower and upper.
+    #[expect(clippy::disallowed_methods, reason = "the place after one that was found is at most the length")]
     pub(crate) fn cut(&mut self, at: VirtAddr) -> Option<(&Area, &Area)> {
         let index = self.0.iter().position(|area| area.start < at && at < area.page_end())?;
-        let upper = self.0[index].split_off(at);
-        self.0.insert(index + 1, upper);
-        Some((&self.0[index], &self.0[index + 1]))
+        let upper = self.0.get_mut(index)?.split_off(at);
+        let next = index.saturating_add(1);
+        self.0.insert(next, upper);
+        Some((self.0.get(index)?, self.0.get(next)?))
     }
 
     /// Takes out the areas that lie in `pages`, which cut no area.

@@ -107,7 +107,9 @@ impl Program {
     /// What holds between the segments.
     fn check(&self) -> Result<(), ElfError> {
         for pair in self.segments.windows(2) {
-            if page_end(&pair[0]) > pair[1].start {
+            if let [lower, upper] = pair
+                && page_end(lower) > upper.start
+            {
                 return Err(ElfError::BadSegment("two segments share a page or stand out of order"));
             }
         }
@@ -173,7 +175,7 @@ fn read_header(file: &dyn File) -> Result<FileHeader<LittleEndian>, ElfError> {
     if !bytes.starts_with(b"\x7fELF") {
         return Err(ElfError::NotElf);
     }
-    let (ident, tail) = bytes.split_at(IDENT_SIZE);
+    let (ident, tail) = bytes.split_at_checked(IDENT_SIZE).ok_or(ElfError::NotElf)?;
     let ident = parse_ident(ident).map_err(|_| ElfError::NotForThisMachine)?;
     let header = FileHeader::parse_tail(ident, tail).map_err(|_| ElfError::NotForThisMachine)?;
     let ours = header.class == Class::ELF64 && header.e_machine == EM_RISCV && header.e_type == ET_EXEC;
@@ -191,7 +193,8 @@ fn read_program_headers(
         return Err(ElfError::BadHeader("more than 16 program headers"));
     }
     let mut bytes = [0; PROGRAM_HEADER_SIZE as usize * PROGRAM_HEADERS_MAX as usize];
-    let bytes = &mut bytes[..usize::from(header.e_phnum) * usize::from(PROGRAM_HEADER_SIZE)];
+    let length = usize::from(header.e_phnum).saturating_mul(usize::from(PROGRAM_HEADER_SIZE));
+    let bytes = bytes.get_mut(..length).ok_or(ElfError::BadHeader("more than 16 program headers"))?;
     file.read_at(header.e_phoff, bytes)?;
     Ok(SegmentTable::new(LittleEndian, Class::ELF64, bytes).iter().collect())
 }

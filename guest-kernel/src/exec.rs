@@ -172,6 +172,10 @@ impl Memory {
 
     /// Puts the arguments on top of the stack, first the strings, each with a zero behind it, below them
     /// their addresses and a zero; the stack pointer under it all, and where the addresses are.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "lengths are those of strings in memory, and less than a page below the stack's end is counted down"
+    )]
     fn push_arguments(
         &mut self,
         id: SpaceId,

@@ -5,7 +5,7 @@ use core::fmt;
 
 /// The number of a file, as long as anybody has it open or mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FileId(pub u32);
+pub struct FileId(pub u64);
 
 /// Bytes that can be read and written at any offset.
 pub trait File {

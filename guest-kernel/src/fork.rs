@@ -28,8 +28,10 @@ impl Memory {
     /// # Errors
     /// [`Reason::OutOfMemory`]; then there is no new space.
     pub fn begin_fork(&mut self, parent: SpaceId, pid: Pid) -> Result<SpaceId, Reason> {
-        // To make room may evict pages of the parent, which only makes less to copy.
-        self.make_room(self.frames_for_fork(parent))?;
+        // One after the other: each page of the parent that goes is one less to copy.
+        while self.frames.free_count() < self.frames_for_fork(parent) {
+            self.make_room(self.frames.free_count().saturating_add(1))?;
+        }
         let child = self.new_space(pid)?;
         self.clone_areas(parent, child);
         Ok(child)
@@ -56,7 +58,7 @@ impl Memory {
     fn frames_for_fork(&self, parent: SpaceId) -> usize {
         let space = self.space(parent);
         let copies = space.entries().filter(|&(va, pte)| self.is_copied(space, va, pte)).count();
-        space.table.tables() + 1 + copies
+        space.table.tables().saturating_add(1).saturating_add(copies)
     }
 
     /// Whether fork copies this page at once. The guard page is no use to anybody but its owner.

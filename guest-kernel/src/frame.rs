@@ -23,6 +23,7 @@ use crate::{file::FileId, pid::Pid, swap::SwapMap, trace};
 
 /// Bytes of a frame, as an index.
 pub const PAGE_BYTES: usize = 1 << faultline_abi::addr::PAGE_SHIFT;
+#[expect(clippy::disallowed_macros, reason = "for the compiler")]
 const _: () = assert!(PAGE_BYTES as u64 == PAGE_SIZE);
 
 /// The memory of one frame.
@@ -87,7 +88,7 @@ impl Failing {
 impl State {
     /// Takes a free frame's index, unless this request is one that fails.
     fn take(&mut self) -> Option<u32> {
-        self.requests += 1;
+        self.requests = self.requests.saturating_add(1);
         if self.failing.hits(self.requests) { None } else { self.free.pop() }
     }
 }
@@ -147,6 +148,7 @@ impl FramePool {
     }
 
     /// Leaves `count` frames to hand out and never uses the others.
+    #[expect(clippy::disallowed_methods, reason = "at boot; and the surplus is at most the length")]
     pub fn limit(&self, count: usize) {
         let mut state = self.0.state.borrow_mut();
         let surplus = state.free.len().saturating_sub(count);
@@ -179,11 +181,11 @@ impl FramePool {
             let mut state = self.0.state.borrow_mut();
             let index = state.take()?;
             state.allocations = state.allocations.wrapping_add(1);
-            state.span = state.span.max(index + 1);
+            state.span = state.span.max(index.saturating_add(1));
             let history = History { born: state.allocations, ..History::default() };
+            let slot = state.slots.get_mut(index as usize)?;
             // Who pinned the frame for its last use may not have let go yet.
-            let pins = state.slots[index as usize].pins;
-            state.slots[index as usize] = Slot { refs: 1, kind, pins, history };
+            *slot = Slot { refs: 1, kind, pins: slot.pins, history };
             index
         };
         let frame = Frame { pool: self.clone(), ppn: self.ppn(index), owner };
@@ -208,7 +210,7 @@ impl FramePool {
     /// How often frame `ppn` is held; 0 where it is free or none of this pool's.
     #[must_use]
     pub fn refs(&self, ppn: Ppn) -> u32 {
-        self.index(ppn).map_or(0, |index| self.0.state.borrow().slots[index].refs)
+        self.slot(ppn).map_or(0, |slot| slot.refs)
     }
 
     /// One beyond the index of the highest frame that was ever in use: who looks for a frame in use need
@@ -229,14 +231,12 @@ impl FramePool {
     /// What is remembered about frame `ppn`.
     #[must_use]
     pub fn history(&self, ppn: Ppn) -> History {
-        self.index(ppn).map_or(History::default(), |index| self.0.state.borrow().slots[index].history)
+        self.slot(ppn).map_or(History::default(), |slot| slot.history)
     }
 
     /// Remembers about frame `ppn` what `change` makes of it.
     pub(crate) fn remember(&self, ppn: Ppn, change: impl FnOnce(&mut History)) {
-        if let Some(index) = self.index(ppn) {
-            change(&mut self.0.state.borrow_mut().slots[index].history);
-        }
+        self.change(ppn, |slot| change(&mut slot.history));
     }
 
     /// One more reference to frame `ppn`, held for `owner`; `None` where nobody holds it.
@@ -245,7 +245,7 @@ impl FramePool {
         if self.refs(ppn) == 0 {
             return None;
         }
-        let (refs, kind) = self.recount(ppn, |refs| refs + 1)?;
+        let (refs, kind) = self.recount(ppn, |refs| refs.saturating_add(1))?;
         let frame = Frame { pool: self.clone(), ppn, owner };
         frame.report(FrameOp::Shared, refs, kind);
         Some(frame)
@@ -254,15 +254,12 @@ impl FramePool {
     /// Keeps frame `ppn` from being evicted.
     #[must_use]
     pub fn pin(&self, ppn: Ppn) -> Pin {
-        self.repin(ppn, |pins| pins + 1);
+        self.repin(ppn, |pins| pins.saturating_add(1));
         Pin { pool: self.clone(), ppn }
     }
 
     fn repin(&self, ppn: Ppn, change: impl FnOnce(u16) -> u16) {
-        if let Some(index) = self.index(ppn) {
-            let pins = &mut self.0.state.borrow_mut().slots[index].pins;
-            *pins = change(*pins);
-        }
+        self.change(ppn, |slot| slot.pins = change(slot.pins));
     }
 
     /// The frame that holds the page `name` of a file, if one does.
@@ -292,7 +289,9 @@ impl FramePool {
         let mut state = self.0.state.borrow_mut();
         if let Some(name) = state.names.remove(&index) {
             state.named.remove(&name);
-            state.slots[index as usize].kind = FrameKind::User;
+            if let Some(slot) = state.slots.get_mut(index as usize) {
+                slot.kind = FrameKind::User;
+            }
         }
     }
 
@@ -336,7 +335,7 @@ impl FramePool {
     }
 
     fn ppn(&self, index: u32) -> Ppn {
-        Ppn::new(self.0.first.get() + u64::from(index))
+        Ppn::new(self.0.first.get().saturating_add(index.into()))
     }
 
     fn index(&self, ppn: Ppn) -> Option<usize> {
@@ -346,11 +345,22 @@ impl FramePool {
 
     /// Changes the count of `ppn`; what it is now, and what the frame is used for.
     fn recount(&self, ppn: Ppn, change: impl FnOnce(u32) -> u32) -> Option<(u32, FrameKind)> {
+        self.change(ppn, |slot| {
+            slot.refs = change(slot.refs);
+            (slot.refs, slot.kind)
+        })
+    }
+
+    /// What is known about frame `ppn`, if it is one of this pool's.
+    fn slot(&self, ppn: Ppn) -> Option<Slot> {
         let index = self.index(ppn)?;
-        let mut state = self.0.state.borrow_mut();
-        let slot = &mut state.slots[index];
-        slot.refs = change(slot.refs);
-        Some((slot.refs, slot.kind))
+        self.0.state.borrow().slots.get(index).copied()
+    }
+
+    /// Changes what is known about frame `ppn`. `change` does not use the pool.
+    fn change<T>(&self, ppn: Ppn, change: impl FnOnce(&mut Slot) -> T) -> Option<T> {
+        let index = self.index(ppn)?;
+        self.0.state.borrow_mut().slots.get_mut(index).map(change)
     }
 
     /// Puts a frame whose count has reached 0 back on the free list.
@@ -370,7 +380,7 @@ pub struct Pin {
 
 impl Drop for Pin {
     fn drop(&mut self) {
-        self.pool.repin(self.ppn, |pins| pins - 1);
+        self.pool.repin(self.ppn, |pins| pins.saturating_sub(1));
     }
 }
 
@@ -403,6 +413,7 @@ impl Frame {
     /// # Panics
     /// Never: this handle holds the frame.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "the frame is held by this very handle, and so the pool's")]
     pub fn share(&self, owner: Pid) -> Self {
         self.pool.share(self.ppn, owner).expect("this handle holds the frame")
     }
@@ -416,6 +427,7 @@ impl Frame {
     }
 
     /// The bytes, to read, for who is the only holder.
+    #[expect(clippy::disallowed_macros, reason = "only where debug assertions are on, as in unit tests")]
     pub(crate) fn bytes(&self) -> &[u8; PAGE_BYTES] {
         debug_assert_eq!(self.pool.refs(self.ppn), 1, "a shared frame is read by copying");
         // SAFETY: the pool's memory is valid, and nobody else holds it.
@@ -440,6 +452,7 @@ impl Frame {
         this.ppn
     }
 
+    #[expect(clippy::expect_used, reason = "the pool made the handle for one of its frames")]
     fn page(&self) -> NonNull<Page> {
         self.pool.page(self.ppn).expect("a handle names a frame of its pool")
     }
@@ -457,7 +470,7 @@ impl Frame {
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        let Some((refs, kind)) = self.pool.recount(self.ppn, |refs| refs - 1) else { return };
+        let Some((refs, kind)) = self.pool.recount(self.ppn, |refs| refs.saturating_sub(1)) else { return };
         if refs == 0 {
             self.pool.release(self.ppn);
         }

@@ -20,6 +20,22 @@
 //! Everything up to `options` is plain logic and runs in unit tests on the host; the rest needs the
 //! board. The kernel is not preemptible: interrupts reach it only while a program runs.
 #![cfg_attr(target_os = "none", no_std)]
+// No program can make the kernel panic: what could is refused, or its `expect` says why no program reaches
+// it. What these lints do not know of stands in clippy.toml; docs/decisions/kernel-proofs.md has the rest.
+#![cfg_attr(test, allow(clippy::disallowed_macros, clippy::disallowed_methods))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::get_unwrap,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 extern crate alloc;
 

@@ -89,7 +89,7 @@ impl Lines {
     }
 
     fn end_line(&mut self) {
-        if self.ended.len() + self.line.len() <= WAITING_MAX {
+        if self.ended.len().saturating_add(self.line.len()) <= WAITING_MAX {
             self.ended.extend(self.line.iter().copied().map(Some));
         }
         self.line.clear();
@@ -103,15 +103,18 @@ const PRINTABLE: [u8; 95] = {
     while n < 95 {
         #[expect(clippy::cast_possible_truncation, reason = "below 95")]
         let offset = n as u8;
-        all[n] = b' ' + offset;
+        #[expect(clippy::indexing_slicing, reason = "done by the compiler")]
+        {
+            all[n] = b' ' + offset;
+        }
         n += 1;
     }
     all
 };
 
 fn echo(byte: u8) -> &'static [u8] {
-    let index = usize::from(byte - b' ');
-    &PRINTABLE[index..=index]
+    let index = usize::from(byte.saturating_sub(b' '));
+    PRINTABLE.get(index..=index).unwrap_or_default()
 }
 
 #[cfg(test)]

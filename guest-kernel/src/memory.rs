@@ -1,9 +1,6 @@
 //! All memory of all processes: the one thing that page faults, forks and evictions work on.
 
-use alloc::{
-    boxed::Box,
-    collections::{BTreeMap, VecDeque},
-};
+use alloc::{boxed::Box, collections::BTreeMap};
 use core::fmt;
 
 use faultline_abi::{Ppn, VirtAddr, syscall::meminfo, trace::FrameKind};
@@ -11,10 +8,11 @@ use faultline_abi::{Ppn, VirtAddr, syscall::meminfo, trace::FrameKind};
 use crate::{
     address_space::AddressSpace,
     arch,
-    frame::{Frame, FramePool, Pin},
+    frame::{Frame, FramePool},
     memlayout::TRAPFRAME,
     pid::Pid,
     plan::{Reason, ZeroPolicy},
+    reclaim::DirtyPages,
     sbrk::SbrkPolicy,
     swap::SwapDevice,
     victim::{Policy, Replacement},
@@ -23,7 +21,7 @@ use crate::{
 /// The number of an address space, never used twice. A process that runs another program gets
 /// another space, and for a moment there are both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SpaceId(u32);
+pub struct SpaceId(u64);
 
 /// How memory is managed: the kernel's options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,8 +100,8 @@ pub struct Memory {
     pub(crate) swap: Option<Box<dyn SwapDevice>>,
     pub(crate) replacement: Replacement,
     pub(crate) counters: Counters,
-    /// The pages that the running process has just got: see [`Memory::keep`].
-    recent: VecDeque<Pin>,
+    /// Whether pages may go that must be written first, while room is made.
+    pub(crate) dirty_pages: DirtyPages,
     trampoline: Ppn,
     last_space: SpaceId,
 }
@@ -124,8 +122,19 @@ impl Memory {
         };
         let replacement = Replacement::new(options.seed);
         let (spaces, last_space, counters) = (BTreeMap::new(), SpaceId(0), Counters::default());
-        let recent = VecDeque::new();
-        Self { frames, options, spaces, zero, swap, replacement, counters, recent, trampoline, last_space }
+        let dirty_pages = DirtyPages::MayGo;
+        Self {
+            frames,
+            options,
+            spaces,
+            zero,
+            swap,
+            replacement,
+            counters,
+            dirty_pages,
+            trampoline,
+            last_space,
+        }
     }
 
     /// All frames.
@@ -155,6 +164,7 @@ impl Memory {
     /// # Panics
     /// Where it was dropped: a process has its space as long as it runs.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "a space is dropped with its process, or when that has another")]
     pub fn space(&self, id: SpaceId) -> &AddressSpace {
         self.spaces.get(&id).expect("the space of a process that runs")
     }
@@ -163,26 +173,9 @@ impl Memory {
     ///
     /// # Panics
     /// As [`Memory::space`].
+    #[expect(clippy::expect_used, reason = "as above")]
     pub fn space_mut(&mut self, id: SpaceId) -> &mut AddressSpace {
         self.spaces.get_mut(&id).expect("the space of a process that runs")
-    }
-
-    /// Keeps the page in frame `ppn`, which the running process has just got, until it has got some more.
-    ///
-    /// An instruction needs up to four pages at once: itself and its operand may each lie on two. If
-    /// one were evicted to make room for another, the instruction would fault for ever.
-    pub(crate) fn keep(&mut self, ppn: Ppn) {
-        /// Pages that one instruction needs, at most.
-        const PAGES: usize = 4;
-        if self.recent.len() == PAGES {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(self.frames.pin(ppn));
-    }
-
-    /// Another process runs now: any page may go again.
-    pub fn switch(&mut self) {
-        self.recent.clear();
     }
 
     /// A space for process `pid` with nothing in it but the pages that every process needs to enter
@@ -195,7 +188,7 @@ impl Memory {
         const FRAMES: usize = 4;
         self.make_room(FRAMES)?;
         let space = AddressSpace::new(&self.frames, pid, self.trampoline).map_err(|_| Reason::OutOfMemory)?;
-        self.last_space = SpaceId(self.last_space.0 + 1);
+        self.last_space = SpaceId(self.last_space.0.saturating_add(1));
         self.spaces.insert(self.last_space, space);
         Ok(self.last_space)
     }

@@ -19,7 +19,7 @@ use crate::{
     area::{AREAS_MAX, Area, Backing, FilePart, Prot, Sharing},
     file::{FileId, FileRef, IoError},
     frame::PageName,
-    memlayout::{USER_BOTTOM, USER_TOP},
+    memlayout::{TRAPFRAME, USER_BOTTOM, USER_TOP},
     memory::{Memory, SpaceId},
     reclaim::Mapping,
     shared_memory::SharedMemory,
@@ -160,7 +160,7 @@ impl Memory {
             from = va.wrapping_add(PAGE_SIZE);
             let Some(name) = area.file_page(va).filter(|_| pte.is_leaf()) else { continue };
             // Whoever stored to the page: what is seen here shall be in the file.
-            let dirty = self.dirty_mappings(pte.ppn());
+            let Some(dirty) = self.dirty_mappings(pte.ppn()) else { return Err(IoError) };
             if dirty.is_empty() {
                 continue;
             }
@@ -175,10 +175,10 @@ impl Memory {
         if any { outcome.and(file.flush()) } else { outcome }
     }
 
-    fn dirty_mappings(&self, ppn: Ppn) -> Vec<Mapping> {
-        let mut mappings = self.mappings(ppn);
+    fn dirty_mappings(&self, ppn: Ppn) -> Option<Vec<Mapping>> {
+        let mut mappings = self.mappings(ppn)?;
         mappings.retain(|mapping| mapping.flags.contains(PteFlags::D));
-        mappings
+        Some(mappings)
     }
 
     /// Gives an entry that was dirty its flags again, with or without D.
@@ -195,9 +195,13 @@ impl Memory {
         let is_of_file =
             |pte: Pte| pte.is_leaf() && frames.name_of(pte.ppn()).is_some_and(|name| name.file == id);
         for space in self.spaces.values_mut() {
-            let lost: Vec<VirtAddr> =
-                space.entries().filter(|&(_, pte)| is_of_file(pte)).map(|(va, _)| va).collect();
-            lost.into_iter().for_each(|va| drop(space.table.take(va)));
+            let mut from = VirtAddr::new(0);
+            while let Some((va, pte)) = space.table.next_entry(from..TRAPFRAME) {
+                from = va.wrapping_add(PAGE_SIZE);
+                if is_of_file(pte) {
+                    drop(space.table.take(va));
+                }
+            }
         }
         arch::flush_all();
     }
@@ -217,7 +221,7 @@ impl Memory {
     /// Where the file ends before, or the disk fails.
     pub fn read_file(&self, file: &FileRef, offset: u64, buffer: &mut [u8]) -> Result<(), IoError> {
         self.each_page(file, offset, buffer.len(), |resident, at, range| {
-            let part = &mut buffer[range];
+            let part = buffer.get_mut(range).ok_or(IoError)?;
             match resident {
                 Some((ppn, in_page)) => self.frames.read(ppn, in_page, part),
                 None => file.read_at(at, part)?,
@@ -234,7 +238,7 @@ impl Memory {
         file.write_at(offset, bytes)?;
         self.each_page(file, offset, bytes.len(), |resident, _, range| {
             if let Some((ppn, in_page)) = resident {
-                self.frames.write(ppn, in_page, &bytes[range]);
+                self.frames.write(ppn, in_page, bytes.get(range).ok_or(IoError)?);
             }
             Ok(())
         })
@@ -242,6 +246,10 @@ impl Memory {
 
     /// Goes through `length` bytes of `file` page by page: the frame that holds the page and where in
     /// it, if there is one; the offset in the file; the part of the bytes.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "what is done is less than the length, and an offset in a page less than its size"
+    )]
     fn each_page(
         &self,
         file: &FileRef,

@@ -24,7 +24,6 @@ use faultline_abi::{
 use crate::{
     arch::take_events,
     area::{Prot, Sharing},
-    fault::Toucher,
     file::{File, FileRef},
     frame::Failing,
     memory::{ExecPolicy, ForkPolicy, Memory, MemoryOptions, SpaceId},
@@ -32,7 +31,7 @@ use crate::{
     pid::Pid,
     plan::{Reason, ZeroPolicy},
     sbrk::SbrkPolicy,
-    testing::{MemoryFile, area, check, image, memory_with, memory_with_failing_swap},
+    testing::{MemoryFile, PROGRAM, SwapFaults, area, check, image, memory_with, memory_with_swap},
     victim::{Policy, Random},
 };
 
@@ -93,6 +92,8 @@ struct Model {
     last_pid: Pid,
     /// Whether requests for frames fail although there are some.
     frames_fail: bool,
+    /// Which writes to swap fail; the operations change it. `None` where that is none of their business.
+    swap: Option<Rc<SwapFaults>>,
 }
 
 impl Model {
@@ -110,6 +111,7 @@ impl Model {
             file_bytes: Rc::default(),
             last_pid: Pid::KERNEL,
             frames_fail: false,
+            swap: None,
         };
         model.start();
         model
@@ -298,10 +300,9 @@ impl Model {
     fn fault(&mut self, which: usize) {
         let (va, offset, mapping) = self.somewhere(which);
         let process = &mut self.processes[which];
-        if let Err(reason) = self.memory.fault(process.id, va, Access::Store, Toucher::Program) {
+        if let Err(reason) = self.memory.fault(process.id, va, Access::Store, PROGRAM) {
             process.check_refusal(offset, mapping, reason);
         }
-        self.memory.switch();
     }
 
     fn load(&mut self, which: usize) {
@@ -322,6 +323,12 @@ impl Model {
         assert_eq!(byte[0], expected.unwrap_or(0), "offset {offset:#x} of {mapping:?}");
     }
 
+    /// From now on each write to swap fails, or every second, third, or none.
+    fn let_swap_fail(&mut self) {
+        let every = u32::try_from(self.below(4)).unwrap();
+        self.swap.as_ref().unwrap().writes_every.set(every);
+    }
+
     fn step(&mut self) {
         let which = self.below(self.processes.len());
         match self.below(40) {
@@ -334,6 +341,7 @@ impl Model {
             9 => self.msync(which),
             10..12 => self.use_file(),
             12 if self.below(4) == 0 => self.truncate(),
+            12 if self.swap.is_some() => self.let_swap_fail(),
             13..17 => self.fault(which),
             17..28 => self.store(which),
             _ => self.load(which),
@@ -390,7 +398,7 @@ fn all_options() -> impl Iterator<Item = MemoryOptions> {
 
 /// Runs random operations; which ways to resolve a fault were met, and how often a page was evicted.
 fn run(options: MemoryOptions, memory: Memory, steps: u32) -> (BTreeSet<Resolution>, usize) {
-    run_failing(options, memory, steps, 0, Failing::Never)
+    run_with(options, memory, steps, |_| {})
 }
 
 /// The same where every so many writes to the file fail, and these requests for frames.
@@ -401,11 +409,23 @@ fn run_failing(
     file_fails_every: u32,
     failing: Failing,
 ) -> (BTreeSet<Resolution>, usize) {
+    run_with(options, memory, steps, |model| {
+        model.file.fail_every(file_fails_every);
+        model.memory.frames().let_fail(failing);
+        model.frames_fail = failing != Failing::Never;
+    })
+}
+
+/// The same on a model that `prepare` has changed.
+fn run_with(
+    options: MemoryOptions,
+    memory: Memory,
+    steps: u32,
+    prepare: impl FnOnce(&mut Model),
+) -> (BTreeSet<Resolution>, usize) {
     drop(take_events());
     let mut model = Model::new(options, memory);
-    model.file.fail_every(file_fails_every);
-    model.memory.frames().let_fail(failing);
-    model.frames_fail = failing != Failing::Never;
+    prepare(&mut model);
     for _ in 0..steps {
         model.step();
         check(&model.memory);
@@ -454,8 +474,22 @@ fn processes_see_their_bytes_or_are_told_when_memory_and_swap_run_out() {
 #[test]
 fn processes_see_their_bytes_or_are_told_when_every_nth_transfer_to_swap_fails() {
     for (options, n) in all_options().step_by(3).zip(1..) {
-        run(options, memory_with_failing_swap(50, options, 100, Some(n)), 300);
+        let (memory, faults) = memory_with_swap(50, options, 100);
+        faults.reads_and_writes_every.set(n);
+        run(options, memory, 300);
     }
+}
+
+/// A page that cannot be written to swap stays, and another goes.
+#[test]
+fn processes_see_their_bytes_or_are_told_while_writes_to_swap_fail_now_and_then() {
+    let mut failed = 0;
+    for options in all_options() {
+        let (memory, faults) = memory_with_swap(50, options, 200);
+        run_with(options, memory, 300, |model| model.swap = Some(Rc::clone(&faults)));
+        failed += faults.failed.get();
+    }
+    assert!(failed > 1000, "{failed} writes failed");
 }
 
 /// Every number of frames, so that memory runs out at every point of every operation.

@@ -16,8 +16,9 @@ pub const QUANTUM_DEFAULT: u64 = 100_000;
 pub const QUANTUM_MIN: u64 = 1_000;
 /// Longest time slice: ten minutes.
 pub const QUANTUM_MAX: u64 = 6_000_000_000;
-/// Fewest frames that programs may be limited to: one program needs about as many at once.
-pub const FRAMES_MIN: usize = 20;
+/// Fewest frames that programs may be limited to. One program needs five tables, a trapframe, a guard page and
+/// the pages of one instruction, of which there are at most four; and all share a frame of zeros.
+pub const FRAMES_MIN: usize = 12;
 /// The program that runs when none is named.
 const INIT_DEFAULT: &str = "hello";
 /// Programs that `init` may name.
@@ -169,7 +170,7 @@ mod tests {
             "colour=red",
             "fork=twice",
             "policy=lifo",
-            "frames=19",
+            "frames=11",
             "frames=-1",
             "swap=some",
             "seed=",

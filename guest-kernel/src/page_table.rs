@@ -68,11 +68,12 @@ impl PageTable {
     /// How many frames the tables themselves take.
     #[must_use]
     pub fn tables(&self) -> usize {
-        1 + self.root.table().tables_below(LEVELS - 1, &self.pool)
+        self.root.table().tables_below(LEVELS - 1, &self.pool).saturating_add(1)
     }
 
     /// The first page in `pages` that has an entry, mapped or in swap, and that entry.
     #[must_use]
+    #[expect(clippy::arithmetic_side_effects, reason = "addresses are below MAXVA")]
     pub fn next_entry(&self, pages: Range<VirtAddr>) -> Option<(VirtAddr, Pte)> {
         let mut va = pages.start.page_down();
         while va < pages.end && va.get() < MAXVA {
@@ -113,6 +114,10 @@ impl PageTable {
     ///
     /// # Errors
     /// As [`PageTable::map`].
+    ///
+    /// # Panics
+    /// Where it is a frame of the pool: the trampoline, the only one that is mapped so, is not.
+    #[expect(clippy::disallowed_macros, reason = "the kernel's image does not come from the pool")]
     pub fn map_kernel_page(&mut self, va: VirtAddr, ppn: Ppn, flags: PteFlags) -> Result<(), MapError> {
         assert!(self.pool.page(ppn).is_none(), "frames of the pool are counted");
         self.root.table_mut().descend(va, 0, &self.pool, self.owner)?.map_uncounted(va.vpn(0), ppn, flags)
@@ -217,7 +222,7 @@ impl Sweep<'_> {
     /// Clears what `table`, of `level`, maps at `base` and above.
     fn table(&mut self, table: &mut Table, level: u32, base: VirtAddr) {
         for index in 0..ENTRIES {
-            let start = base.wrapping_add(leaf_size(level) * index as u64);
+            let start = base.wrapping_add(leaf_size(level).wrapping_mul(index as u64));
             if start >= self.pages.end {
                 break;
             }
@@ -229,7 +234,7 @@ impl Sweep<'_> {
 
     fn entry(&mut self, table: &mut Table, index: usize, level: u32, start: VirtAddr) {
         if let Some(child) = table.child_mut(index, self.pool) {
-            self.table(child, level - 1, start);
+            self.table(child, level.saturating_sub(1), start);
             if self.tables == Tables::Keep {
                 return;
             }

@@ -7,7 +7,6 @@ use core::cell::{Cell, RefCell};
 pub const PIPE_SIZE: usize = 512;
 
 /// What both ends know.
-#[derive(Default)]
 pub struct Pipe {
     bytes: RefCell<VecDeque<u8>>,
     readers: Cell<usize>,
@@ -23,9 +22,9 @@ pub struct Writer(Rc<Pipe>);
 /// The two ends of a new pipe.
 #[must_use]
 pub fn pipe() -> (Reader, Writer) {
-    let pipe = Rc::new(Pipe::default());
-    pipe.readers.set(1);
-    pipe.writers.set(1);
+    // All the memory that it will ever take: later, when it is written to, there may be none left.
+    let bytes = RefCell::new(VecDeque::with_capacity(PIPE_SIZE));
+    let pipe = Rc::new(Pipe { bytes, readers: Cell::new(1), writers: Cell::new(1) });
     (Reader(Rc::clone(&pipe)), Writer(pipe))
 }
 
@@ -52,6 +51,7 @@ impl Reader {
 
     /// At most `max` bytes; `None` where there are none yet. Empty where none will come.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "no more is drained than there is")]
     pub fn read(&self, max: usize) -> Option<Vec<u8>> {
         if !self.0.can_be_read() {
             return None;
@@ -78,7 +78,7 @@ impl Writer {
     /// How many bytes fit now; `None` where nobody will ever read them.
     #[must_use]
     pub fn room(&self) -> Option<usize> {
-        (self.0.readers.get() > 0).then(|| PIPE_SIZE - self.0.bytes.borrow().len().min(PIPE_SIZE))
+        (self.0.readers.get() > 0).then(|| PIPE_SIZE.saturating_sub(self.0.bytes.borrow().len()))
     }
 
     /// Writes `bytes`, for which there is room.
@@ -89,13 +89,13 @@ impl Writer {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.0.readers.set(self.0.readers.get() - 1);
+        self.0.readers.set(self.0.readers.get().saturating_sub(1));
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.0.writers.set(self.0.writers.get() - 1);
+        self.0.writers.set(self.0.writers.get().saturating_sub(1));
     }
 }
 

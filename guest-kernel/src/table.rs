@@ -79,6 +79,7 @@ impl TableFrame {
         unsafe { &*self.0.bytes().as_ptr().cast() }
     }
 
+    #[expect(clippy::expect_used, reason = "only `into_ppn` gives the frame away, with its handle")]
     pub(crate) fn table_mut(&mut self) -> &mut Table {
         let bytes = self.0.bytes_mut().expect("nobody else holds a table");
         // SAFETY: as in `table`, and borrowed exclusively.
@@ -86,6 +87,7 @@ impl TableFrame {
     }
 }
 
+#[expect(clippy::indexing_slicing, reason = "an index is nine bits of an address, or counts to `ENTRIES`")]
 impl Table {
     pub(crate) fn entry(&self, index: usize) -> Pte {
         Pte::from_raw(self.0[index])
@@ -154,7 +156,7 @@ impl Table {
             return 0;
         }
         let children = (0..self.0.len()).filter_map(|index| self.child(index, pool));
-        children.map(|child| 1 + child.tables_below(level - 1, pool)).sum()
+        children.map(|child| child.tables_below(level.saturating_sub(1), pool).saturating_add(1)).sum()
     }
 
     /// The table under this entry, made where there is none.
@@ -175,7 +177,7 @@ impl Table {
         owner: Pid,
     ) -> Result<&mut Self, MapError> {
         let mut table = self;
-        for above in (level + 1..LEVELS).rev() {
+        for above in (level.saturating_add(1)..LEVELS).rev() {
             table = table.child_or_new(va.vpn(above), pool, owner)?;
         }
         Ok(table)

@@ -25,7 +25,7 @@ use crate::{
     fault::Toucher,
     file::{File, FileId, FileRef, IoError},
     frame::{FramePool, PAGE_BYTES, Page},
-    memlayout::{TRAMPOLINE, TRAPFRAME},
+    memlayout::{TRAMPOLINE, TRAPFRAME, USER_BOTTOM},
     memory::{Memory, MemoryOptions, SpaceId},
     pid::Pid,
     plan::{Reason, right},
@@ -59,7 +59,7 @@ impl MemoryFile {
         Self::numbered(1, bytes)
     }
 
-    pub(crate) fn numbered(id: u32, bytes: &[u8]) -> Self {
+    pub(crate) fn numbered(id: u64, bytes: &[u8]) -> Self {
         let (fails_every, writes) = (Cell::new(0), Cell::new(0));
         Self { id: FileId(id), bytes: RefCell::new(bytes.into()), fails_every, writes }
     }
@@ -112,31 +112,54 @@ impl File for MemoryFile {
     }
 }
 
-/// Swap in ordinary memory, which can be told to fail now and then.
-struct MemorySwap {
-    pages: Vec<[u8; PAGE_BYTES]>,
-    /// Every transfer of which the number is a multiple of this fails.
-    fails_every: Option<u32>,
-    transfers: u32,
+/// Which transfers to and from swap fail: those whose number is a multiple of this, where it is not 0.
+#[derive(Default)]
+pub(crate) struct SwapFaults {
+    pub(crate) reads_and_writes_every: Cell<u32>,
+    pub(crate) writes_every: Cell<u32>,
+    transfers: Cell<u32>,
+    writes: Cell<u32>,
+    /// This slot cannot be written.
+    pub(crate) bad_slot: Cell<Option<u32>>,
+    /// How many writes have failed.
+    pub(crate) failed: Cell<u32>,
 }
 
-impl MemorySwap {
-    fn transfer(&mut self) -> Result<(), IoError> {
-        self.transfers += 1;
-        let fails = self.fails_every.is_some_and(|every| self.transfers.is_multiple_of(every));
-        if fails { Err(IoError) } else { Ok(()) }
+impl SwapFaults {
+    fn transfer(&self) -> Result<(), IoError> {
+        self.transfers.set(self.transfers.get() + 1);
+        hits(self.reads_and_writes_every.get(), self.transfers.get())
     }
+
+    fn write(&self, slot: u32) -> Result<(), IoError> {
+        self.writes.set(self.writes.get() + 1);
+        let bad = if self.bad_slot.get() == Some(slot) { Err(IoError) } else { Ok(()) };
+        let written = self.transfer().and(hits(self.writes_every.get(), self.writes.get())).and(bad);
+        self.failed.set(self.failed.get() + u32::from(written.is_err()));
+        written
+    }
+}
+
+fn hits(every: u32, number: u32) -> Result<(), IoError> {
+    if every > 0 && number.is_multiple_of(every) { Err(IoError) } else { Ok(()) }
+}
+
+/// Swap in ordinary memory, which can be told to fail now and then. A write that fails leaves rubbish.
+struct MemorySwap {
+    pages: Vec<[u8; PAGE_BYTES]>,
+    faults: Rc<SwapFaults>,
 }
 
 impl SwapDevice for MemorySwap {
     fn read(&mut self, slot: u32, page: &mut [u8; PAGE_BYTES]) -> Result<(), IoError> {
-        self.transfer()?;
+        self.faults.transfer()?;
         *page = self.pages[slot as usize];
         Ok(())
     }
 
     fn write(&mut self, slot: u32, page: &[u8; PAGE_BYTES]) -> Result<(), IoError> {
-        self.transfer()?;
+        self.pages[slot as usize].fill(0xee);
+        self.faults.write(slot)?;
         self.pages[slot as usize] = *page;
         Ok(())
     }
@@ -149,21 +172,16 @@ pub(crate) fn memory(frames: u32) -> Memory {
 
 /// Memory of `frames` frames and `slots` swap slots, managed as `options` say.
 pub(crate) fn memory_with(frames: u32, options: MemoryOptions, slots: u32) -> Memory {
-    memory_with_failing_swap(frames, options, slots, None)
+    memory_with_swap(frames, options, slots).0
 }
 
-/// As [`memory_with`], but every so many transfers to or from swap fail.
-pub(crate) fn memory_with_failing_swap(
-    frames: u32,
-    options: MemoryOptions,
-    slots: u32,
-    fails_every: Option<u32>,
-) -> Memory {
+/// As [`memory_with`], and what says which transfers to and from swap fail.
+pub(crate) fn memory_with_swap(frames: u32, options: MemoryOptions, slots: u32) -> (Memory, Rc<SwapFaults>) {
     let pool = pool(frames);
     pool.swap().set_size(slots);
-    let pages = vec![[0; PAGE_BYTES]; slots as usize];
-    let swap = MemorySwap { pages, fails_every, transfers: 0 };
-    Memory::new(pool, options, Some(Box::new(swap)), TRAMPOLINE_FRAME)
+    let (pages, faults) = (vec![[0; PAGE_BYTES]; slots as usize], Rc::<SwapFaults>::default());
+    let swap = MemorySwap { pages, faults: Rc::clone(&faults) };
+    (Memory::new(pool, options, Some(Box::new(swap)), TRAMPOLINE_FRAME), faults)
 }
 
 /// A program with one page of text, two of data and bss, a stack and an empty heap.
@@ -189,10 +207,13 @@ pub(crate) fn area(memory: &Memory, id: SpaceId, kind: AreaKind) -> Area {
     memory.space(id).areas().of_kind(kind).expect("every program has the area").clone()
 }
 
+/// An instruction of the program.
+pub(crate) const PROGRAM: Toucher = Toucher::Program(USER_BOTTOM);
+
 /// Does what a hart does in U-mode: goes through the page table, and traps where it may not.
 pub(crate) fn touch(memory: &mut Memory, id: SpaceId, va: VirtAddr, access: Access) -> Result<(), Reason> {
     if !may(memory, id, va, access) {
-        memory.fault(id, va, access, Toucher::Program)?;
+        memory.fault(id, va, access, PROGRAM)?;
         assert!(may(memory, id, va, access), "{access:?} at {va} faults again");
     }
     let table = &mut memory.space_mut(id).table;
@@ -201,7 +222,8 @@ pub(crate) fn touch(memory: &mut Memory, id: SpaceId, va: VirtAddr, access: Acce
     Ok(())
 }
 
-fn may(memory: &Memory, id: SpaceId, va: VirtAddr, access: Access) -> bool {
+/// Whether the hart can do this without a fault.
+pub(crate) fn may(memory: &Memory, id: SpaceId, va: VirtAddr, access: Access) -> bool {
     memory.space(id).table().walk(va).flags().contains(PteFlags::V | PteFlags::U | right(access))
 }
 

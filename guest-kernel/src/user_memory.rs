@@ -21,6 +21,7 @@ impl Memory {
     ///
     /// # Errors
     /// Why an address may not be read. Part of `buffer` may be filled then.
+    #[expect(clippy::disallowed_methods, reason = "split at most at the end")]
     pub fn copyin(&mut self, id: SpaceId, va: VirtAddr, buffer: &mut [u8]) -> Result<(), Reason> {
         let mut va = va;
         let mut rest = buffer;
@@ -38,6 +39,7 @@ impl Memory {
     ///
     /// # Errors
     /// Why an address may not be written. Some bytes may be there then.
+    #[expect(clippy::disallowed_methods, reason = "split at most at the end")]
     pub fn copyout(&mut self, id: SpaceId, va: VirtAddr, bytes: &[u8]) -> Result<(), Reason> {
         let mut va = va;
         let mut rest = bytes;
@@ -92,11 +94,12 @@ fn next_page(va: VirtAddr) -> Result<VirtAddr, Reason> {
 }
 
 fn to_page_end(va: VirtAddr) -> usize {
-    crate::frame::PAGE_BYTES - offset_in_page(va)
+    crate::frame::PAGE_BYTES.saturating_sub(offset_in_page(va))
 }
 
-fn offset_in_page(va: VirtAddr) -> usize {
-    usize::try_from(va.page_offset()).expect("an offset is below 4096")
+#[expect(clippy::cast_possible_truncation, reason = "an offset is below 4096")]
+const fn offset_in_page(va: VirtAddr) -> usize {
+    va.page_offset() as usize
 }
 
 #[cfg(test)]

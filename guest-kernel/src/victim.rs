@@ -68,12 +68,15 @@ impl Random {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 << 63)
     }
 
-    /// The next number below `bound`, which is not zero.
+    /// The next number below `bound`; 0 below 0.
     pub(crate) const fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        self.0 % bound
+        match self.0.checked_rem(bound) {
+            Some(number) => number,
+            None => 0,
+        }
     }
 }
 
@@ -99,9 +102,9 @@ impl Memory {
     /// Two rounds of the hand are enough: the first clears every accessed bit.
     fn choose_by_clock(&mut self) -> Option<Candidate> {
         let span = self.frames.span();
-        for _ in 0..2 * span {
+        for _ in 0..span.saturating_mul(2) {
             let index = self.replacement.hand;
-            self.replacement.hand = (index + 1) % span;
+            self.replacement.hand = index.saturating_add(1).checked_rem(span).unwrap_or(0);
             let Some(candidate) = self.candidate(index) else {
                 self.report_skipped(index);
                 continue;
@@ -164,7 +167,8 @@ impl Memory {
     }
 }
 
-fn report_hand(candidate: &Candidate, verdict: Verdict) {
+/// Reports what was decided about the page.
+pub(crate) fn report_hand(candidate: &Candidate, verdict: Verdict) {
     let (frame, accessed) = (candidate.ppn.base().get(), candidate.is_accessed());
     trace::emit(TraceEvent::Hand { frame, accessed, verdict });
 }

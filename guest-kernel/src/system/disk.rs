@@ -77,7 +77,7 @@ impl Disk {
         let mut device = self.0.borrow_mut();
         let sector = u64::from(start.0.checked_sub(VOLUME_START).ok_or(DiskError::OutOfRange)?);
         let sectors = count as u64;
-        if sector + sectors > device.capacity() {
+        if sector.checked_add(sectors).is_none_or(|end| end > device.capacity()) {
             return Err(DiskError::OutOfRange);
         }
         trace::emit(TraceEvent::Disk { op, sector, sectors });
@@ -112,11 +112,12 @@ impl Blocks for Disk {
     }
 
     fn num_blocks(&self) -> Result<BlockCount, DiskError> {
-        Ok(BlockCount(self.sectors() + VOLUME_START))
+        Ok(BlockCount(self.sectors().saturating_add(VOLUME_START)))
     }
 }
 
 /// A partition table with one FAT16 partition of `sectors` sectors after it.
+#[expect(clippy::disallowed_methods, reason = "all lengths are constants")]
 fn partition_table(sectors: u32) -> [u8; Block::LEN] {
     /// Where the first of four entries stands.
     const ENTRY: usize = 446;
@@ -134,8 +135,8 @@ fn partition_table(sectors: u32) -> [u8; Block::LEN] {
 /// those are zero).
 fn volume_sectors(boot_sector: &[u8; Block::LEN]) -> u64 {
     let small = u16::from_le_bytes([boot_sector[19], boot_sector[20]]);
-    let [a, b, c, d] = [32, 33, 34, 35].map(|at: usize| boot_sector[at]);
-    if small == 0 { u32::from_le_bytes([a, b, c, d]).into() } else { small.into() }
+    let large = [boot_sector[32], boot_sector[33], boot_sector[34], boot_sector[35]];
+    if small == 0 { u32::from_le_bytes(large).into() } else { small.into() }
 }
 
 /// The part of the disk that pages are swapped to.
@@ -151,7 +152,7 @@ impl SwapArea {
         slot: u32,
         transfer: impl FnOnce(&mut BlockDevice, usize) -> virtio_drivers::Result,
     ) -> Result<(), IoError> {
-        let sector = self.first + u64::from(slot) * PAGE_SECTORS;
+        let sector = self.first.saturating_add(u64::from(slot).saturating_mul(PAGE_SECTORS));
         trace::emit(TraceEvent::Disk { op, sector, sectors: PAGE_SECTORS });
         let sector = usize::try_from(sector).map_err(|_| IoError)?;
         transfer(&mut self.disk.0.borrow_mut(), sector).map_err(|_| IoError)

@@ -122,10 +122,10 @@ impl Kernel {
         match &*file {
             OpenFile::Console => self.read_console(process, buffer, length),
             OpenFile::Directory { listing, position } => {
-                let rest = &listing[position.get()..];
-                let bytes = &rest[..length.min(rest.len())];
+                let rest = listing.get(position.get()..).unwrap_or_default();
+                let bytes = rest.get(..length).unwrap_or(rest);
                 self.memory.copyout(process.space, buffer, bytes)?;
-                position.set(position.get() + bytes.len());
+                position.set(position.get().saturating_add(bytes.len()));
                 Ok(bytes.len() as u64)
             }
             OpenFile::PipeReader(pipe) => self.read_pipe(process, pipe, buffer, length),
@@ -144,13 +144,14 @@ impl Kernel {
     ) -> Reply {
         let done = process.progress.unwrap_or(0);
         let at = VirtAddr::new(buffer).checked_add(done).ok_or(Stop::Failed);
-        let wanted = usize::try_from((length - done).min(TRANSFER_MAX)).map_err(|_| Stop::Failed)?;
+        let wanted =
+            usize::try_from(length.saturating_sub(done).min(TRANSFER_MAX)).map_err(|_| Stop::Failed)?;
         let moved = match at.and_then(|at| piece(process, at, wanted)) {
             Ok(moved) => moved,
             Err(Stop::Failed) if done > 0 => return Ok(done),
             Err(stop) => return Err(stop),
         };
-        let all = done + moved as u64;
+        let all = done.saturating_add(moved as u64);
         if all == length || (moved < wanted && short == Short::Ends) {
             return Ok(all);
         }
@@ -191,18 +192,18 @@ impl Kernel {
         let mut done = 0;
         while done < length {
             let left = file.inode.size().saturating_sub(file.position.get());
-            let part = (length - done).min(CHUNK).min(usize::try_from(left).unwrap_or(CHUNK));
+            let part = length.saturating_sub(done).min(usize::try_from(left).unwrap_or(CHUNK));
             let mut chunk = [0; CHUNK];
-            let chunk = &mut chunk[..part];
+            let chunk = first(&mut chunk, part);
             let at = buffer.wrapping_add(done as u64);
             self.memory.read_file(&file.inode.as_file(), file.position.get(), chunk)?;
             match self.memory.copyout(process.space, at, chunk) {
-                Ok(()) if part > 0 => {}
+                Ok(()) if !chunk.is_empty() => {}
                 Err(reason) if done == 0 => return Err(reason.into()),
                 _ => break,
             }
-            file.position.set(file.position.get() + part as u64);
-            done += part;
+            file.position.set(file.position.get().saturating_add(chunk.len() as u64));
+            done = done.saturating_add(chunk.len());
         }
         Ok(done)
     }
@@ -235,11 +236,11 @@ impl Kernel {
         while done < length {
             // No chunk crosses a page, so that everything before a bad page is written.
             let at = VirtAddr::new(buffer.get().wrapping_add(done as u64));
-            let to_page_end = usize::try_from(PAGE_SIZE - at.page_offset()).unwrap_or(CHUNK);
+            let to_page_end = usize::try_from(PAGE_SIZE.saturating_sub(at.page_offset())).unwrap_or(CHUNK);
             let mut chunk = [0; CHUNK];
-            let chunk = &mut chunk[..(length - done).min(CHUNK).min(to_page_end)];
+            let chunk = first(&mut chunk, length.saturating_sub(done).min(to_page_end));
             match self.write_chunk(process, file, buffer, done, chunk) {
-                Ok(()) => done += chunk.len(),
+                Ok(()) => done = done.saturating_add(chunk.len()),
                 Err(stop) if done == 0 => return Err(stop),
                 Err(_) => break,
             }
@@ -263,7 +264,7 @@ impl Kernel {
             OpenFile::PipeWriter(pipe) => pipe.write(chunk),
             OpenFile::Disk(file) => {
                 self.memory.write_file(&file.inode.as_file(), file.position.get(), chunk)?;
-                file.position.set(file.position.get() + chunk.len() as u64);
+                file.position.set(file.position.get().saturating_add(chunk.len() as u64));
             }
             OpenFile::Directory { .. } | OpenFile::PipeReader(_) => return Err(Stop::Failed),
         }
@@ -291,7 +292,7 @@ impl Kernel {
         let file = process.files.get(fd).ok_or(Stop::Failed)?;
         let (kind, id, size) = match &*file {
             OpenFile::Console => (FileKind::Console, 0, 0),
-            OpenFile::Disk(file) => (FileKind::File, file.inode.id().0.into(), file.inode.size()),
+            OpenFile::Disk(file) => (FileKind::File, file.inode.id().0, file.inode.size()),
             OpenFile::Directory { listing, .. } => (FileKind::Directory, 0, listing.len() as u64),
             OpenFile::PipeReader(_) | OpenFile::PipeWriter(_) => (FileKind::Pipe, 0, 0),
         };
@@ -306,6 +307,12 @@ impl Kernel {
         self.file_system()?.unlink(&path).map_err(|_| Stop::Failed)?;
         Ok(0)
     }
+}
+
+/// The first `length` bytes of a chunk, or all of it.
+#[expect(clippy::disallowed_methods, reason = "not beyond its end")]
+fn first(chunk: &mut [u8; CHUNK], length: usize) -> &mut [u8] {
+    chunk.split_at_mut(length.min(CHUNK)).0
 }
 
 /// How many bytes fit into a pipe now.

@@ -27,6 +27,8 @@ use crate::file::{File, FileId, FileRef, IoError};
 const FILES_MAX: usize = 64;
 /// Bytes of a name in a directory listing, padded with zeros.
 const LISTED_NAME: usize = 16;
+/// Bytes of an entry in a directory listing.
+const LISTED: usize = LISTED_NAME + size_of::<u64>();
 
 /// Why a file cannot be opened.
 pub type FileError = embedded_sdmmc::Error<DiskError>;
@@ -66,7 +68,7 @@ pub struct FileSystem {
     boot_sector: [u8; Block::LEN],
     /// The files that are open, by name.
     open: RefCell<BTreeMap<String, Weak<Inode>>>,
-    last_id: Cell<u32>,
+    last_id: Cell<u64>,
 }
 
 impl FileSystem {
@@ -106,7 +108,7 @@ impl FileSystem {
             return Ok(inode);
         }
         let (raw, mode, size) = self.find_or_create(&name, missing)?;
-        self.last_id.set(self.last_id.get() + 1);
+        self.last_id.set(self.last_id.get().saturating_add(1));
         let inode = Rc::new(Inode {
             files: Rc::clone(self),
             id: FileId(self.last_id.get()),
@@ -169,8 +171,8 @@ impl FileSystem {
         inode.close_raw()?;
         let number = alloc::format!("{:08}", inode.id.0 % 100_000_000);
         self.edit_entry(&inode.name.borrow(), |entry| {
-            entry[..8].copy_from_slice(number.as_bytes());
-            entry[8..SHORT_NAME].copy_from_slice(HIDDEN.as_bytes());
+            let name = number.bytes().chain(HIDDEN.bytes());
+            entry.iter_mut().take(SHORT_NAME).zip(name).for_each(|(to, from)| *to = from);
         })?;
         *inode.name.borrow_mut() = alloc::format!("{number}.{HIDDEN}");
         Ok(())
@@ -182,13 +184,16 @@ impl FileSystem {
     /// Where the disk fails.
     pub fn list(&self) -> Result<Vec<u8>, FileError> {
         let mut listing = Vec::new();
+        // How many entries a directory has is up to who made the disk.
+        let mut room = Ok(());
         self.each_file(|name, size| {
-            if !is_hidden(name) {
+            room = room.clone().and_then(|()| listing.try_reserve(LISTED));
+            if room.is_ok() && !is_hidden(name) {
                 let name = name.bytes().chain(core::iter::repeat(0)).take(LISTED_NAME);
                 listing.extend(name.chain(size.to_le_bytes()));
             }
         })?;
-        Ok(listing)
+        room.map(|()| listing).map_err(|_| FileError::NotEnoughSpace)
     }
 
     /// Shows each file of the directory, its name and its size.
@@ -216,14 +221,14 @@ impl FileSystem {
     /// Makes the file `name`, which is not open on the volume, empty: as above, in this order.
     fn make_empty(&self, name: &str) -> Result<(), FileError> {
         let cluster = self.edit_entry(name, |entry| {
-            entry[FIRST_CLUSTER..][..2].fill(0);
-            entry[FILE_SIZE..][..4].fill(0);
+            entry[FIRST_CLUSTER..FIRST_CLUSTER + 2].fill(0);
+            entry[FILE_SIZE..FILE_SIZE + 4].fill(0);
         })?;
         self.free_chain(cluster)
     }
 
     /// Changes the directory entry of the file `name`; the first cluster that it named, 0 for none.
-    fn edit_entry(&self, name: &str, edit: impl FnOnce(&mut [u8])) -> Result<u16, FileError> {
+    fn edit_entry(&self, name: &str, edit: impl FnOnce(&mut [u8; ENTRY_BYTES])) -> Result<u16, FileError> {
         let entry = self.done(self.volume.find_directory_entry(self.root, name))?;
         if entry.attributes.is_directory() {
             return Err(FileError::OpenedDirAsFile);
@@ -231,7 +236,8 @@ impl FileSystem {
         let mut block = [Block::new()];
         self.disk.read(&mut block, entry.entry_block).map_err(FileError::DeviceError)?;
         let at = usize::try_from(entry.entry_offset).unwrap_or(0) % Block::LEN;
-        let bytes = &mut block[0].contents[at..at + ENTRY_BYTES];
+        let bytes = block[0].contents.get_mut(at..).and_then(<[u8]>::first_chunk_mut);
+        let bytes = bytes.ok_or(FileError::FormatError("a directory entry lies across two sectors"))?;
         let cluster = u16::from_le_bytes([bytes[FIRST_CLUSTER], bytes[FIRST_CLUSTER + 1]]);
         edit(bytes);
         self.forget_sector();
@@ -249,9 +255,9 @@ impl FileSystem {
             let mut sector = [Block::new()];
             self.disk.read(&mut sector, self.fat_sector(0, number)).map_err(FileError::DeviceError)?;
             while cluster / PER_SECTOR == number && (CLUSTER_MIN..=CLUSTER_MAX).contains(&cluster) {
-                let entry = &mut sector[0].contents[usize::from(cluster % PER_SECTOR) * 2..][..2];
-                cluster = u16::from_le_bytes([entry[0], entry[1]]);
-                entry.fill(0);
+                let (entries, _) = sector[0].contents.as_chunks_mut();
+                let Some(entry) = entries.get_mut(usize::from(cluster % PER_SECTOR)) else { break };
+                cluster = u16::from_le_bytes(core::mem::take(entry));
             }
             for copy in 0..u32::from(self.boot_sector[16]) {
                 self.disk.write(&sector, self.fat_sector(copy, number)).map_err(FileError::DeviceError)?;
@@ -260,8 +266,12 @@ impl FileSystem {
         Ok(())
     }
 
-    /// Sector `number` of a copy of the FAT. The disk shows the volume behind a made-up partition table of
+    /// Sector `number` of a copy of the FAT, of which there are at most 255. The disk shows the volume behind a made-up partition table of
     /// one block.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "the sum of a product of 8 and 16 bits and two numbers of 16"
+    )]
     fn fat_sector(&self, copy: u32, number: u16) -> BlockIdx {
         let (reserved, size) = (word(&self.boot_sector, 14), word(&self.boot_sector, FAT_SIZE));
         BlockIdx(u32::from(reserved) + copy * u32::from(size) + u32::from(number) + 1)
@@ -298,6 +308,11 @@ const CLUSTER_MAX: u16 = 0xffef;
 /// Where the boot sector has the size of a FAT in sectors; zero on FAT32.
 const FAT_SIZE: usize = 22;
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "the places are constants of this file"
+)]
 fn word(boot_sector: &[u8; Block::LEN], at: usize) -> u16 {
     u16::from_le_bytes([boot_sector[at], boot_sector[at + 1]])
 }
@@ -416,7 +431,7 @@ impl File for Inode {
         while !rest.is_empty() {
             match self.files.done(self.files.volume.read(raw, rest))? {
                 0 => return Err(IoError),
-                length => rest = &mut rest[length..],
+                length => rest = rest.get_mut(length..).ok_or(IoError)?,
             }
         }
         Ok(())

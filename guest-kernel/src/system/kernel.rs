@@ -104,8 +104,8 @@ impl Kernel {
         match self.load(&name, pid, &words) {
             Ok(image) => {
                 let (files, state, fate) = (Descriptors::default(), State::Ready, Fate::Live);
-                let (parent, space, progress) = (Pid::KERNEL, image.space, None);
-                let mut process = Process { pid, parent, name, space, files, state, progress, fate };
+                let (parent, space, progress, owed) = (Pid::KERNEL, image.space, None, None);
+                let mut process = Process { pid, parent, name, space, files, state, progress, owed, fate };
                 self.enter_program(&mut process, &image);
                 self.processes.push_back(process);
                 Ok(())
@@ -150,6 +150,7 @@ impl Kernel {
     }
 
     /// Takes out the next process that can run, and waits until there is one; `None` when all have ended.
+    #[expect(clippy::disallowed_methods, reason = "rotated to a place that was found")]
     fn next_to_run(&mut self) -> Option<Process> {
         loop {
             self.take_device_input();
@@ -212,7 +213,6 @@ impl Kernel {
         if self.running != process.pid {
             self.report(process, ProcessOp::Switched, self.running.number());
             self.running = process.pid;
-            self.memory.switch();
         }
         let waited = matches!(process.state, State::Waiting(_));
         process.state = State::Ready;
@@ -227,7 +227,7 @@ impl Kernel {
     /// The timer ticked.
     pub(super) fn tick(&mut self) {
         arch::clear_tick();
-        self.ticks += 1;
+        self.ticks = self.ticks.saturating_add(1);
     }
 
     /// Takes in what was typed, if the console says that something was. Control-C asks for the end of every
@@ -286,6 +286,11 @@ impl Kernel {
         }
     }
 
+    /// No program is left that could be the reason if one did not.
+    #[expect(
+        clippy::disallowed_macros,
+        reason = "the run is over; that the kernel has lost a frame shall not go unseen"
+    )]
     fn check_that_all_frames_came_back(&mut self, before: usize) {
         let after = self.memory.frames().free_count();
         assert!(before == after, "{before} frames were free before the programs, {after} are after them");

@@ -2,6 +2,11 @@
 //!
 //! DRAM after the kernel's image is mapped by pages of 2 MiB wherever one fits. Nothing here counts
 //! references: the kernel sees every frame, whoever holds it.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    reason = "at boot, before there is a program"
+)]
 
 use core::ops::Range;
 

@@ -75,8 +75,8 @@ impl Kernel {
         let words = self.memory.info();
         if info != 0 {
             let mut bytes = [0; meminfo::WORDS * 8];
-            for (to, word) in bytes.chunks_exact_mut(8).zip(words) {
-                to.copy_from_slice(&word.to_le_bytes());
+            for (to, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+                *to = word.to_le_bytes();
             }
             self.memory.copyout(process.space, VirtAddr::new(info), &bytes)?;
         }

@@ -97,7 +97,7 @@ impl Descriptors {
         if free == self.0.len() {
             self.0.push(None);
         }
-        self.0[free] = Some(file);
+        *self.0.get_mut(free)? = Some(file);
         Some(free as u64)
     }
 

@@ -24,6 +24,9 @@ pub struct Process {
     /// What the call that it waits in has to remember: when a `sleep` is over, in ticks since boot; how
     /// many bytes of a `read` or `write` are done.
     pub progress: Option<u64>,
+    /// The instruction that a page was brought in for. It runs before others get their turn, or they might take
+    /// the page away again and again.
+    pub owed: Option<u64>,
     /// Whether somebody asked for its end. It ends before it would run again.
     pub fate: Fate,
 }
@@ -83,7 +86,7 @@ impl Ending {
         const TERMINATED: u8 = 128 + 9;
         let [low, ..] = match self {
             Self::Exited(status) => status.to_le_bytes(),
-            Self::Killed(scause) => (scause + 128).to_le_bytes(),
+            Self::Killed(scause) => scause.wrapping_add(128).to_le_bytes(),
             Self::Terminated => return TERMINATED,
         };
         low

@@ -26,7 +26,7 @@ impl From<Reason> for Stop {
 impl Kernel {
     /// `fork()`: the child's pid; in the child 0.
     pub(super) fn fork(&mut self, process: &Process) -> Reply {
-        if self.processes.len() + 1 >= PROCESSES_MAX {
+        if self.processes.len().saturating_add(1) >= PROCESSES_MAX {
             return Err(Stop::Failed);
         }
         let pid = self.last_pid.next();
@@ -40,6 +40,7 @@ impl Kernel {
             files: process.files.clone(),
             state: State::Ready,
             progress: None,
+            owed: None,
             fate: Fate::Live,
         };
         self.report(&child, ProcessOp::Created, process.pid.number());
@@ -78,7 +79,7 @@ impl Kernel {
         let mut args = Vec::new();
         for n in 0..=ARGUMENT_COUNT_MAX {
             let mut address = [0; 8];
-            let at = VirtAddr::new(argv).checked_add(8 * n).ok_or(Stop::Failed)?;
+            let at = VirtAddr::new(argv).checked_add(n.saturating_mul(8)).ok_or(Stop::Failed)?;
             self.memory.copyin(process.space, at, &mut address)?;
             match u64::from_le_bytes(address) {
                 0 => return Ok(args),
@@ -96,7 +97,9 @@ impl Kernel {
         }
         let ended = self.processes.iter().position(|child| mine(child) && !child.lives());
         let Some(at) = ended else { return Err(Wait::Child.into()) };
-        let State::Ended(code) = self.processes[at].state else { return Err(Stop::Failed) };
+        let Some(&State::Ended(code)) = self.processes.get(at).map(|child| &child.state) else {
+            return Err(Stop::Failed);
+        };
         if status != 0 {
             let code = u64::from(code).to_le_bytes();
             self.memory.copyout(process.space, VirtAddr::new(status), &code)?;
@@ -137,10 +140,11 @@ impl Kernel {
 
     /// What `ps` tells about `process`.
     fn entry(&self, process: &Process) -> [u8; ps::ENTRY] {
-        let (mut pages, mut swapped) = (0, 0);
+        let (mut pages, mut swapped) = (0u64, 0u64);
         if process.lives() {
             for (_, pte) in self.memory.space(process.space).entries() {
-                *(if slot_of(pte).is_some() { &mut swapped } else { &mut pages }) += 1;
+                let count = if slot_of(pte).is_some() { &mut swapped } else { &mut pages };
+                *count = count.saturating_add(1);
             }
         }
         let state = match process.state {

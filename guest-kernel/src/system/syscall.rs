@@ -111,8 +111,8 @@ impl Kernel {
 /// Whether `call` makes something that the kernel must remember: no number of processes may use up its
 /// memory.
 const fn needs_kernel_memory(call: Syscall) -> bool {
-    use Syscall::{Exec, Fork, Mmap, Munmap, Open, Pipe};
-    matches!(call, Fork | Exec | Mmap | Munmap | Open | Pipe)
+    use Syscall::{Dup, Exec, Fork, Mlockall, Mmap, Munmap, Open, Pipe};
+    matches!(call, Fork | Exec | Mmap | Munmap | Mlockall | Open | Dup | Pipe)
 }
 
 fn report(process: &Process, op: SyscallOp, number: u64, args: [u64; 3]) {

@@ -27,14 +27,16 @@ impl Kernel {
         match trap.scause {
             TICK => {
                 self.tick();
-                Next::Yield
+                let at = self.registers(process).epc;
+                if process.owed.take() == Some(at) { Next::Resume } else { Next::Yield }
             }
             DEVICE if self.take_device_input() && process.parent != Pid::KERNEL => {
                 Next::End(Ending::Terminated)
             }
             DEVICE => Next::Resume,
             SYSTEM_CALL => {
-                self.registers(process).epc += ECALL_SIZE;
+                let registers = self.registers(process);
+                registers.epc = registers.epc.wrapping_add(ECALL_SIZE);
                 self.system_call(process)
             }
             scause => match Access::from_page_fault_cause(scause) {
@@ -45,8 +47,13 @@ impl Kernel {
     }
 
     fn page_fault(&mut self, process: &mut Process, trap: Trap, access: Access) -> Next {
-        match self.memory.fault(process.space, VirtAddr::new(trap.stval), access, Toucher::Program) {
-            Ok(()) => Next::Resume,
+        let at = self.registers(process).epc;
+        let (program, va) = (Toucher::Program(VirtAddr::new(at)), VirtAddr::new(trap.stval));
+        match self.memory.fault(process.space, va, access, program) {
+            Ok(()) => {
+                process.owed = Some(at);
+                Next::Resume
+            }
             Err(reason) => self.kill_for(process, trap, &reason),
         }
     }

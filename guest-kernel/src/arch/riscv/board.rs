@@ -1,4 +1,9 @@
 //! Taking over the board: what the device tree says about it, and all its memory.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    reason = "at boot, before there is a program"
+)]
 
 use alloc::{string::String, vec::Vec};
 

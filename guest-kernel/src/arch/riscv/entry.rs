@@ -119,6 +119,7 @@ extern "C" fn kmain(dtb: u64) -> ! {
 
 /// The kernel faulted.
 #[unsafe(no_mangle)]
+#[expect(clippy::panic, reason = "the kernel is at fault; it touches no memory by an address of a program's")]
 extern "C" fn kernel_trap(scause: u64, stval: u64, sepc: u64) -> ! {
     panic!("the kernel trapped: scause {scause:#x} stval {stval:#x} sepc {sepc:#x}")
 }

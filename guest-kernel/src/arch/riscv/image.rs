@@ -1,4 +1,10 @@
 //! The kernel's image in memory, as the linker laid it out, and the memory after it.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_macros,
+    clippy::expect_used,
+    reason = "at boot, before there is a program"
+)]
 
 use core::ptr::NonNull;
 

@@ -6,7 +6,7 @@ use faultline_abi::board::{PLIC, UART_IRQ};
 use riscv::register::sip;
 
 /// Priority of source `n`: word `n` of the PLIC.
-const PRIORITY: u64 = PLIC.base;
+const UART_PRIORITY: u64 = PLIC.base + 4 * UART_IRQ as u64;
 /// Which sources interrupt hart 0's S-mode, context 1: one bit each.
 const ENABLE: u64 = PLIC.base + 0x2080;
 /// Sources of at most this priority do not interrupt context 1.
@@ -40,7 +40,7 @@ pub fn wait_for_interrupt() {
 pub fn enable_console_interrupt() {
     // SAFETY: registers of the board's PLIC, mapped in the kernel's space, 32 bits wide.
     unsafe {
-        ((PRIORITY + 4 * u64::from(UART_IRQ)) as *mut u32).write_volatile(1);
+        (UART_PRIORITY as *mut u32).write_volatile(1);
         (ENABLE as *mut u32).write_volatile(1 << UART_IRQ);
         (THRESHOLD as *mut u32).write_volatile(0);
     }

@@ -30,6 +30,7 @@ impl Uart {
     /// # Safety
     /// There is a 16550A, mapped, with its registers one byte apart.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "who promises a device does not say that it is at address 0")]
     pub const unsafe fn new(base: PhysAddr) -> Self {
         Self { registers: NonNull::new(base.get() as *mut u8).expect("no device at address 0") }
     }

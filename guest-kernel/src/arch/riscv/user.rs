@@ -38,8 +38,9 @@ pub struct Trapframe {
 
 impl Trapframe {
     /// Register `x<number>`, 1 to 31.
+    #[expect(clippy::indexing_slicing, reason = "who asks names the register, no program does")]
     pub fn register(&mut self, number: usize) -> &mut u64 {
-        &mut self.registers[number - 1]
+        &mut self.registers[number.saturating_sub(1)]
     }
 
     /// The stack pointer.
@@ -49,11 +50,15 @@ impl Trapframe {
 
     /// Argument register `a<number>`, 0 to 7.
     pub fn argument(&mut self, number: usize) -> &mut u64 {
-        self.register(10 + number)
+        self.register(number.saturating_add(10))
     }
 }
 
 /// The trapframe in its page.
+#[expect(
+    clippy::disallowed_macros,
+    reason = "one is for the compiler, the other where debug assertions are on"
+)]
 pub fn trapframe(page: &mut [u8; PAGE_BYTES]) -> &mut Trapframe {
     const { assert!(size_of::<Trapframe>() <= PAGE_BYTES) };
     debug_assert!(page.as_ptr().cast::<Trapframe>().is_aligned());
@@ -93,7 +98,7 @@ pub fn run_user(space: &mut AddressSpace) -> Trap {
 
 /// Where `symbol` of the trampoline is mapped in every space.
 fn in_trampoline(symbol: *const u8) -> VirtAddr {
-    TRAMPOLINE.wrapping_add(symbol as u64 - &raw const __trampoline as u64)
+    TRAMPOLINE.wrapping_add((symbol as u64).wrapping_sub(&raw const __trampoline as u64))
 }
 
 /// # Safety
