@@ -35,6 +35,32 @@ mod guest {
         result
     }
 
+    macro_rules! forbidden {
+        ($($text:literal),*) => {
+            &[$(|| {
+                // SAFETY: the instruction is not for programs. The kernel ends this one.
+                unsafe { asm!($text, options(nostack)) };
+            }),*]
+        };
+    }
+
+    /// Instructions that end a program: those of higher privilege, reserved ones, and floating point, which the
+    /// kernel does not switch on.
+    pub const FORBIDDEN: &[fn()] = forbidden![
+        "ebreak",
+        "sret",
+        "mret",
+        "sfence.vma",
+        "csrw satp, zero",
+        "csrr zero, sstatus",
+        "csrw stvec, zero",
+        "csrr zero, mhartid",
+        ".4byte 0",
+        ".2byte 0",
+        ".4byte 0xffffffff",
+        ".4byte 0x00000053"
+    ];
+
     #[panic_handler]
     fn panic(info: &PanicInfo<'_>) -> ! {
         crate::println!("{info}");
@@ -43,7 +69,11 @@ mod guest {
 }
 
 #[cfg(target_os = "none")]
-pub use guest::system_call;
+pub use guest::{FORBIDDEN, system_call};
+
+/// A host is not asked to forbid anything.
+#[cfg(not(target_os = "none"))]
+pub const FORBIDDEN: &[fn()] = &[];
 
 /// Asks the kernel. A host has another kernel, with other calls: all of ours fail.
 #[cfg(not(target_os = "none"))]

@@ -19,20 +19,23 @@ extern crate std;
 
 mod arch;
 mod args;
+pub mod hostile;
 mod memory;
 mod print;
+mod random;
 mod syscall;
 pub mod testing;
 
-pub use arch::system_call;
+pub use arch::{FORBIDDEN, system_call};
 pub use args::Args;
 pub use faultline_abi::syscall as abi;
 pub use memory::{PAGE, address, load, page, store};
 pub use print::Line;
+pub use random::Random;
 pub use syscall::{
-    close, dup, exec, exit, fork, free_frames, fstat, getpid, kill, lock_memory, lseek, memory_info, mmap,
-    msync, munmap, open, pipe, processes, read, read_raw, sbrk, shutdown, sleep, unlink, uptime, wait, write,
-    write_all, write_raw, yield_now,
+    close, dup, exec, exit, fork, frames_used, free_frames, fstat, getpid, kill, lock_memory, lseek,
+    memory_info, mmap, msync, munmap, open, pipe, processes, read, read_raw, sbrk, shutdown, sleep, unlink,
+    uptime, wait, write, write_all, write_raw, yield_now,
 };
 
 /// Makes `$main` the function that the program runs; it exits with status 0 when `$main` returns.

@@ -211,6 +211,12 @@ pub fn free_frames() -> u64 {
     call(Syscall::Meminfo, [0])
 }
 
+/// How many frames fewer are free than there were `before`: less than none where other programs have given
+/// some back since.
+pub fn frames_used(before: u64) -> i64 {
+    before.wrapping_sub(free_frames()).cast_signed()
+}
+
 /// What the kernel knows about memory: the words of `faultline_abi::syscall::meminfo`.
 pub fn memory_info() -> [u64; meminfo::WORDS] {
     let mut words = [0; meminfo::WORDS];

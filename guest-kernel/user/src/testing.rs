@@ -5,7 +5,7 @@ use faultline_abi::syscall::{
     ps,
 };
 
-use crate::{exit, fork, getpid, memory_info, processes, wait};
+use crate::{exit, fork, getpid, kill, memory_info, processes, sleep, wait};
 
 /// Runs `work` in a child, which exits with what it says; the child's exit code.
 pub fn code_of(work: impl FnOnce() -> u64) -> Option<u64> {
@@ -50,6 +50,22 @@ impl Account {
     }
 }
 
+/// The account when it is `before` again and nobody else is left, if that comes: children of processes that
+/// were killed may wait for ever, so they are ended. This process's own may have ended unseen: where there was no
+/// memory to say how, `wait` has failed.
+#[must_use]
+pub fn settled(before: Account) -> Account {
+    for _ in 0..100 {
+        if Account::now() == before {
+            break;
+        }
+        others(|pid| _ = kill(pid));
+        sleep(1);
+        wait();
+    }
+    Account::now()
+}
+
 /// How many pages of this process are in swap.
 #[must_use]
 pub fn pages_in_swap() -> u64 {
@@ -58,9 +74,9 @@ pub fn pages_in_swap() -> u64 {
     word(&mine, ps::SWAPPED)
 }
 
-/// Names every process but this one, as far as a few can be asked for at once.
+/// Names every process but this one: there are 64 at most.
 pub fn others(name: impl FnMut(u64)) {
-    let mut buffer = [0; 16 * ps::ENTRY];
+    let mut buffer = [0; 64 * ps::ENTRY];
     processes(&mut buffer);
     let pids = buffer.chunks_exact(ps::ENTRY).map(|entry| word(entry, ps::PID));
     pids.filter(|&pid| pid != 0 && pid != getpid()).for_each(name);

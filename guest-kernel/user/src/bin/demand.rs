@@ -5,7 +5,7 @@
 
 use core::hint::black_box;
 
-use faultline_user::{free_frames, println};
+use faultline_user::{frames_used, free_frames, println};
 
 faultline_user::program!(main);
 
@@ -32,6 +32,6 @@ fn main() {
     let before = free_frames();
     for page in [3, 40, 3, 63] {
         let value = black_box(&TABLE.0)[page << 12];
-        println!("demand: page {page} of the table says {value}, frames used: {}", before - free_frames());
+        println!("demand: page {page} of the table says {value}, frames used: {}", frames_used(before));
     }
 }

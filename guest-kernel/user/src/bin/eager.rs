@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use faultline_user::{PAGE, free_frames, page, println, sbrk, store};
+use faultline_user::{PAGE, frames_used, free_frames, page, println, sbrk, store};
 
 faultline_user::program!(main);
 
@@ -11,7 +11,7 @@ const PAGES: isize = 6;
 fn main() {
     let before = free_frames();
     let heap = sbrk(PAGES * PAGE).expect("room for six pages");
-    println!("eager: sbrk gave {PAGES} pages, frames used: {}", before - free_frames());
+    println!("eager: sbrk gave {PAGES} pages, frames used: {}", frames_used(before));
     store(page(heap, 0), 1);
-    println!("eager: touched one of them, frames used: {}", before - free_frames());
+    println!("eager: touched one of them, frames used: {}", frames_used(before));
 }

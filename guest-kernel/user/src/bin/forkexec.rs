@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-use faultline_user::{PAGE, exec, exit, fork, free_frames, page, println, sbrk, store, wait};
+use faultline_user::{PAGE, exec, exit, fork, frames_used, free_frames, page, println, sbrk, store, wait};
 
 faultline_user::program!(main);
 
@@ -14,7 +14,7 @@ fn main() {
     (0..PAGES).for_each(|n| store(page(heap, n), 1));
     let before = free_frames();
     if fork() == Some(0) {
-        println!("forkexec: the child took {} frames", before - free_frames());
+        println!("forkexec: the child took {} frames", frames_used(before));
         exec("hello", &["hello"]);
         exit(127);
     }

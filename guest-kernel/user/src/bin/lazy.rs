@@ -4,7 +4,7 @@
 #![no_std]
 #![no_main]
 
-use faultline_user::{PAGE, free_frames, load, page, println, sbrk, store, write_raw};
+use faultline_user::{PAGE, frames_used, free_frames, load, page, println, sbrk, store, write_raw};
 
 faultline_user::program!(main);
 
@@ -13,7 +13,7 @@ const PAGES: isize = 6;
 
 fn main() {
     let before = free_frames();
-    let used = || before - free_frames();
+    let used = || frames_used(before);
     let heap = sbrk(PAGES * PAGE).expect("room for six pages");
     println!("lazy: sbrk gave {PAGES} pages at {heap:p}, frames used: {}", used());
 

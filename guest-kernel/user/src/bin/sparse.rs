@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use faultline_user::{free_frames, load, println, sbrk, store};
+use faultline_user::{frames_used, free_frames, load, println, sbrk, store};
 
 faultline_user::program!(main);
 
@@ -18,5 +18,5 @@ fn main() {
         store(array.wrapping_offset(element * (SIZE / USED)), 1);
     }
     let sum: u64 = (0..USED).map(|n| u64::from(load(array.wrapping_offset(n * (SIZE / USED))))).sum();
-    println!("sparse: {SIZE} bytes, {sum} of them used, frames used: {}", before - free_frames());
+    println!("sparse: {SIZE} bytes, {sum} of them used, frames used: {}", frames_used(before));
 }

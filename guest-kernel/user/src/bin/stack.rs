@@ -5,7 +5,7 @@
 
 use core::hint::black_box;
 
-use faultline_user::{free_frames, println};
+use faultline_user::{frames_used, free_frames, println};
 
 faultline_user::program!(main);
 
@@ -15,7 +15,7 @@ const CALLS: u64 = 11;
 fn main() {
     let before = free_frames();
     down(CALLS);
-    println!("stack: {CALLS} calls deep, frames used: {}", before - free_frames());
+    println!("stack: {CALLS} calls deep, frames used: {}", frames_used(before));
 }
 
 /// Takes a kilobyte of stack, and goes on.

@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-use faultline_user::{PAGE, free_frames, load, page, println, sbrk, store};
+use faultline_user::{PAGE, frames_used, free_frames, load, page, println, sbrk, store};
 
 faultline_user::program!(main);
 
@@ -13,7 +13,7 @@ fn main() {
     let before = free_frames();
     let heap = sbrk(PAGES * PAGE).expect("room for eight pages");
     let sum: u64 = (0..PAGES).map(|n| u64::from(load(page(heap, n)))).sum();
-    println!("zerofill: loaded from {PAGES} pages, sum {sum}, frames used: {}", before - free_frames());
+    println!("zerofill: loaded from {PAGES} pages, sum {sum}, frames used: {}", frames_used(before));
     store(page(heap, 3), 1);
-    println!("zerofill: stored to one of them, frames used: {}", before - free_frames());
+    println!("zerofill: stored to one of them, frames used: {}", frames_used(before));
 }

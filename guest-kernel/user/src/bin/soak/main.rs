@@ -7,18 +7,15 @@
 #![no_std]
 #![no_main]
 
-mod garbage;
 mod map;
-mod random;
 mod worker;
 
 use faultline_user::{
-    Args, exit, fork, kill, println, sleep,
-    testing::{Account, code_of, others},
+    Args, Random, exit, fork, println,
+    testing::{Account, code_of, settled},
     unlink, wait,
 };
 
-use random::Random;
 use worker::{Worker, file_name};
 
 faultline_user::program!(main with arguments);
@@ -98,16 +95,4 @@ fn reap(tally: &mut Tally, places: &mut [u64]) {
         *place = 0;
         tally.add(code);
     }
-}
-
-/// The account when nobody else is left: children of workers that were killed may wait for ever.
-fn settled(before: Account) -> Account {
-    for _ in 0..100 {
-        if Account::now() == before {
-            break;
-        }
-        others(|pid| _ = kill(pid));
-        sleep(1);
-    }
-    Account::now()
 }

@@ -1,20 +1,20 @@
 //! A worker: random operations on its own memory, on files and with children.
 
 use faultline_user::{
-    PAGE,
+    PAGE, Random,
     abi::{
         mmap::{PRIVATE, SHARED},
         open::{CREATE, READ_WRITE, TRUNCATE},
     },
-    close, dup, exec, exit, fork, kill, lseek, mmap, msync, munmap, open, pipe, println, read, sbrk, sleep,
+    close, dup, exec, exit, fork, hostile, kill, lseek, mmap, msync, munmap, open, pipe, println, read, sbrk,
+    sleep,
     testing::{code_of, code_of_child},
     unlink, write, write_all, yield_now,
 };
 
 use crate::{
-    WRONG, garbage,
+    WRONG,
     map::{Kind, Map, PAGES_MAX, WATCHED},
-    random::Random,
 };
 
 const MAPS: usize = 4;
@@ -161,14 +161,16 @@ impl Worker {
             return WRONG;
         }
         self.shared_maps().filter(|map| page < map.pages).for_each(|map| map.store(page, value));
-        for place in &mut self.maps {
-            if let Some(map) = place.take_if(|map| map.kind.is_shared()) {
-                munmap(map.start, map.pages * SIZE);
-            }
-        }
+        self.leave_what_is_shared();
         self.file = None;
         let rounds = self.random.below(8);
         self.rounds_of_a_child(rounds)
+    }
+
+    /// A child unmaps what its parent would see it change; whether all of that is gone.
+    fn leave_what_is_shared(&mut self) -> bool {
+        let shared = self.maps.iter_mut().filter_map(|place| place.take_if(|map| map.kind.is_shared()));
+        shared.map(|map| munmap(map.start, map.pages * SIZE).is_some()).fold(true, |all, gone| all & gone)
     }
 
     fn rounds_of_a_child(&mut self, rounds: u64) -> u64 {
@@ -338,7 +340,11 @@ impl Worker {
         let (random, count) = (self.random.another(), self.random.below(200));
         let Some(child) = fork() else { return true };
         if child == 0 {
-            garbage::call(random, count);
+            // What it calls may write to any memory that it has.
+            if self.leave_what_is_shared() {
+                hostile::calls(random, count);
+            }
+            exit(0);
         }
         sleep(2);
         kill(child);
