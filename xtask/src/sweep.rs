@@ -4,7 +4,10 @@
 
 use std::{
     fs,
+    num::NonZero,
     path::{Path, PathBuf},
+    sync::Mutex,
+    thread,
     time::Duration,
 };
 
@@ -12,6 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 
 use crate::{
+    fsck::{self, Past},
     kept, machine,
     process::{self, Captured},
     qemu::Boot,
@@ -65,18 +69,24 @@ pub(crate) struct Sweep<'a> {
     /// Kernel options.
     pub(crate) options: &'a str,
     pub(crate) fault: Fault,
+    /// `fsck.fat`, where it is to look at the disk too.
+    pub(crate) fsck: Option<&'a Path>,
     image: Vec<u8>,
-    out: PathBuf,
+    folder: PathBuf,
 }
 
 impl<'a> Sweep<'a> {
-    pub(crate) fn new(faultline: &'a Path, options: &'a str, fault: Fault) -> Result<Self> {
+    pub(crate) fn new(
+        faultline: &'a Path,
+        options: &'a str,
+        fault: Fault,
+        fsck: Option<&'a Path>,
+    ) -> Result<Self> {
         let disk = workspace::guest_images().join("disk.img");
         let image = fs::read(&disk).with_context(|| format!("reading {}", disk.display()))?;
         let folder = workspace::target().join("sweep");
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-        let out = folder.join(format!("{}.img", std::process::id()));
-        Ok(Self { faultline, options, fault, image, out })
+        Ok(Self { faultline, options, fault, fsck, image, folder })
     }
 
     /// How many requests of the kind there are in a run in which none fails.
@@ -88,8 +98,8 @@ impl<'a> Sweep<'a> {
             Fault::Power => "sectors written",
         };
         // The kernel counts requests for frames only where one of them may fail.
-        let run = self.run(" alloc-fail-at=18446744073709551615", &["--stats".to_owned()])?;
-        self.judge(&run)?;
+        let run = self.run(0, " alloc-fail-at=18446744073709551615", &["--stats".to_owned()])?;
+        self.judge(0, &run)?;
         let number = |line: &str| line.split_whitespace().filter_map(|word| word.parse().ok()).next_back();
         let lines = || run.stdout.lines().chain(run.stderr.lines());
         let count = lines().find(|line| line.contains(row)).and_then(number);
@@ -99,19 +109,25 @@ impl<'a> Sweep<'a> {
     /// Lets number `n` fail.
     pub(crate) fn fail(&self, n: u64) -> Result<()> {
         let (options, machine) = self.fault.arguments(n);
-        let run = self.run(&options, &machine)?;
-        let judged = self.judge(&run);
+        let run = self.run(n, &options, &machine)?;
+        let judged = self.judge(n, &run);
         judged.with_context(|| format!("`{}{options}` {}", self.options, machine.join(" ")))
     }
 
-    fn run(&self, options: &str, more: &[String]) -> Result<Captured> {
+    /// Where run number `n` leaves the disk; 0 is the run in which nothing fails.
+    fn out(&self, n: u64) -> PathBuf {
+        self.folder.join(format!("{}-{n}.img", std::process::id()))
+    }
+
+    fn run(&self, n: u64, options: &str, more: &[String]) -> Result<Captured> {
         let boot = Boot::with_options(format!("{}{options}", self.options));
         let mut command = machine::boot(self.faultline, &boot);
-        command.args(["--detect", "--max-instructions", LIMIT, "--disk-out"]).arg(&self.out).args(more);
+        command.args(["--detect", "--max-instructions", LIMIT, "--disk-out"]).arg(self.out(n)).args(more);
         process::captured(&mut command)
     }
 
-    fn judge(&self, run: &Captured) -> Result<()> {
+    fn judge(&self, n: u64, run: &Captured) -> Result<()> {
+        let disk = Disk(self.out(n));
         for (text, bad) in [(&run.stdout, "panic"), (&run.stdout, "WRONG"), (&run.stderr, "warning")] {
             if let Some(line) = text.lines().find(|line| line.contains(bad)) {
                 bail!("{line}");
@@ -127,15 +143,44 @@ impl<'a> Sweep<'a> {
             run.code,
             run.stderr
         );
-        let image = fs::read(&self.out).with_context(|| format!("reading {}", self.out.display()))?;
-        kept::check(&run.stdout, &self.image, &image).map(drop)
+        let image = fs::read(&disk.0).with_context(|| format!("reading {}", disk.0.display()))?;
+        kept::check(&run.stdout, &self.image, &image)?;
+        let past = if n == 0 { Past::Quiet } else { Past::Failure };
+        self.fsck.map_or(Ok(()), |fsck| fsck::check(fsck, &disk.0, past))
     }
 }
 
-impl Drop for Sweep<'_> {
+/// A disk image in a file, which goes when this does: left behind it would only take room.
+struct Disk(PathBuf);
+
+impl Drop for Disk {
     fn drop(&mut self) {
-        // Left behind it would only take room.
-        let _ = fs::remove_file(&self.out);
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl Sweep<'_> {
+    /// Lets each of these numbers fail, on every processor of this host; those that went wrong, and why.
+    pub(crate) fn fail_all(
+        &self,
+        numbers: impl Iterator<Item = u64> + Send,
+        done: impl Fn(u64) + Sync,
+    ) -> Vec<(u64, anyhow::Error)> {
+        let (numbers, wrong) = (Mutex::new(numbers), Mutex::new(Vec::new()));
+        let next = || numbers.lock().ok()?.next();
+        let work = || {
+            while let Some(n) = next() {
+                if let (Err(error), Ok(mut wrong)) = (self.fail(n), wrong.lock()) {
+                    wrong.push((n, error));
+                }
+                done(n);
+            }
+        };
+        thread::scope(|scope| {
+            let workers = thread::available_parallelism().map_or(1, NonZero::get);
+            (0..workers).for_each(|_| drop(scope.spawn(work)));
+        });
+        wrong.into_inner().unwrap_or_default()
     }
 }
 

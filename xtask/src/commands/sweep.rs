@@ -1,12 +1,12 @@
 //! `cargo xtask sweep`.
 
-use std::{process::ExitCode, time::Instant};
+use std::{process::ExitCode, sync::Mutex, time::Instant};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use crate::{
-    guest, machine,
+    fsck, guest, machine,
     sweep::{BOOTS, Fault, PATIENCE, Sweep, numbers},
     ui,
 };
@@ -28,29 +28,30 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let faultline = machine::build()?;
     let faults = options.fault.map_or_else(|| Fault::value_variants().to_vec(), |fault| vec![fault]);
     let boots = options.append.as_deref().map_or_else(|| BOOTS.to_vec(), |append| vec![append]);
+    let fsck = fsck::ensure_installed()?;
     let mut failed = 0;
     for (boot, fault) in boots.iter().flat_map(|boot| faults.iter().map(move |fault| (boot, fault))) {
-        failed += sweep(&Sweep::new(&faultline, boot, *fault)?, options.count)?;
+        failed += sweep(&Sweep::new(&faultline, boot, *fault, Some(&fsck))?, options.count)?;
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Lets one after the other fail; how many of the runs went wrong.
-fn sweep(sweep: &Sweep<'_>, count: u64) -> Result<u32> {
+fn sweep(sweep: &Sweep<'_>, count: u64) -> Result<usize> {
     let requests = sweep.requests()?;
     ui::begin(&format!("{:?} 1 to {requests} fails: {}", sweep.fault, sweep.options));
-    let (mut told, mut runs, mut failed) = (Instant::now(), 0, 0);
-    for n in numbers(requests, count) {
-        if let Err(error) = sweep.fail(n) {
-            failed += 1;
-            ui::error(&error.context(format!("FAILED: {:?} {n}", sweep.fault)));
-        }
-        runs += 1;
+    let (begun, told) = (Instant::now(), Mutex::new(Instant::now()));
+    let wrong = sweep.fail_all(numbers(requests, count), |n| {
+        let Ok(mut told) = told.lock() else { return };
         if told.elapsed() > PATIENCE {
             ui::note(&format!("{n} of {requests}"));
-            told = Instant::now();
+            *told = Instant::now();
         }
+    });
+    let (runs, failed) = (numbers(requests, count).count(), wrong.len());
+    for (n, error) in wrong {
+        ui::error(&error.context(format!("FAILED: {:?} {n}", sweep.fault)));
     }
-    ui::note(&format!("{runs} runs, {failed} failed"));
+    ui::note(&format!("{runs} runs in {}, {failed} failed", ui::seconds(begun.elapsed())));
     Ok(failed)
 }

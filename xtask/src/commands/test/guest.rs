@@ -1,36 +1,27 @@
 //! The guest images.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 
 use super::{Outcome, results::Count};
-use crate::{guest, packages, process, ui, workspace};
+use crate::{
+    fsck::{self, Past},
+    guest, ui, workspace,
+};
 
 pub(super) fn run() -> Result<Outcome> {
     let folder = guest::build()?;
     let mut count = Count::PASSED;
     count.check("no image names a folder of this machine", names_no_folder(&folder));
-    match super::needed(fsck())? {
-        Ok(fsck) => count.check("fsck.fat finds the disk sound", sound(&fsck, &folder)),
+    match super::needed(fsck::ensure_installed())? {
+        Ok(fsck) => count.check(
+            "fsck.fat finds the disk sound",
+            fsck::check(&fsck, &folder.join("disk.img"), Past::Quiet),
+        ),
         Err(missing) => ui::warn(&format!("the check of the disk is SKIPPED: {}", missing.0)),
     }
     Ok(Outcome::Ran(count))
-}
-
-fn fsck() -> Result<std::path::PathBuf> {
-    if process::find("fsck.fat").is_none() {
-        packages::install(&["dosfstools"], "checking the disk image")?;
-    }
-    process::find("fsck.fat").context("fsck.fat is still missing after its package was installed")
-}
-
-fn sound(fsck: &Path, folder: &Path) -> Result<()> {
-    process::run(Command::new(fsck).arg("-n").arg(folder.join("disk.img")).stdout(Stdio::null()))
 }
 
 /// Images that hold the place of the checkout would differ from one machine to the next.
