@@ -82,6 +82,10 @@ fn the_page_table_shows_the_new_entry_once_the_kernel_has_answered() {
             page.eval(&format!("document.querySelector({}).classList.contains('lazy')", json!(cell))).await,
             true
         );
+        let checks = page.text("#answer .checks").await;
+        for check in ["in the heap, which may be written", "The entry is not valid", "Its bytes are zeros"] {
+            assert!(checks.contains(check), "{checks}");
+        }
         page.press("let-it").await;
         assert!(page.text(&entry).await.contains("new"), "{}", page.text(&entry).await);
         assert_eq!(

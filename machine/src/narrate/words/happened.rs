@@ -172,12 +172,12 @@ fn classified(who: &str, va: u64, class: FaultClass, area: Option<AreaKind>) -> 
 pub const fn fault_class(class: FaultClass) -> &'static str {
     match class {
         FaultClass::Lazy => "lazy, first touch of heap that sbrk had promised",
-        FaultClass::ZeroFill => "zero fill, first touch of memory that starts as zeros",
-        FaultClass::Cow => "copy on write, first write to a shared page",
-        FaultClass::Demand => "demand paging, the page is still on disk",
-        FaultClass::Mmap => "mapped file, first touch of this page",
-        FaultClass::SwapIn => "swapped out, the page must come back from disk",
-        FaultClass::Stack => "stack growth, first touch below the stack",
+        FaultClass::ZeroFill => "zero-fill, first touch of memory that starts as zeros",
+        FaultClass::Cow => "cow (copy on write), first write to a shared page",
+        FaultClass::Demand => "demand (demand paging), the page is still on disk",
+        FaultClass::Mmap => "mmap, first touch of this page of a mapped file",
+        FaultClass::SwapIn => "swap-in, the page must come back from swap",
+        FaultClass::Stack => "stack, first touch below its lowest page",
         FaultClass::Invalid => "invalid, the program has no right to this access",
         FaultClass::Spurious => "spurious, the page is mapped as needed already",
     }
@@ -187,16 +187,16 @@ pub const fn fault_class(class: FaultClass) -> &'static str {
 #[must_use]
 pub const fn resolved(how: Resolution) -> &'static str {
     match how {
-        Resolution::Zeroed => "Resolved: a frame full of zeros is mapped",
-        Resolution::SharedZero => "Resolved: the shared zero frame is mapped, read-only",
-        Resolution::Copied => "Resolved: the page was copied into a frame of its own",
-        Resolution::Reused => "Resolved: the last sharer may write again, without a copy",
-        Resolution::ReadFile => "Resolved: the page was read from the file",
-        Resolution::ReadSwap => "Resolved: the page was read back from swap",
-        Resolution::Shared => "Resolved: a frame that was in memory already is mapped",
-        Resolution::Spurious => "Resolved: the page was mapped already",
-        Resolution::Killed => "Resolved: the process is killed",
-        Resolution::Refused => "Resolved: the system call is refused, the program lives on",
+        Resolution::Zeroed => "Resolved: zeroed, a frame full of zeros is mapped",
+        Resolution::SharedZero => "Resolved: shared-zero, the shared zero frame is mapped, read-only",
+        Resolution::Copied => "Resolved: copied, the page has a frame of its own now",
+        Resolution::Reused => "Resolved: reused, the last sharer may write again, without a copy",
+        Resolution::ReadFile => "Resolved: read-file, the page was read from the file",
+        Resolution::ReadSwap => "Resolved: read-swap, the page was read back from swap",
+        Resolution::Shared => "Resolved: shared, a frame that was in memory already is mapped",
+        Resolution::Spurious => "Resolved: spurious, the page was mapped already",
+        Resolution::Killed => "Resolved: killed, the process is no more",
+        Resolution::Refused => "Resolved: refused, the system call fails and the program lives on",
     }
 }
 
@@ -269,5 +269,20 @@ fn syscall(op: SyscallOp, who: &str, number: u32, arg0: u64) -> Told {
             Told::new(format!("{who} calls {call}")).detail(format!("first argument {arg0:#x}"))
         }
         SyscallOp::Return => Told::new(format!("{call} returns {arg0:#x} to {who}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_begins_with_the_word_of_the_code() {
+        for &class in FaultClass::ALL {
+            assert!(fault_class(class).starts_with(class.name()), "{}", class.name());
+        }
+        for &how in Resolution::ALL {
+            assert!(resolved(how).starts_with(&format!("Resolved: {}, ", how.name())), "{}", how.name());
+        }
     }
 }
