@@ -1,5 +1,7 @@
 //! What is counted of a run, and what two counts say.
 
+use std::collections::BTreeSet;
+
 use faultline_abi::trace::{DiskOp, FrameKind, FrameOp, Resolution};
 
 use crate::event::{Event, What};
@@ -79,12 +81,14 @@ impl Tally {
     pub fn of(events: &[Event]) -> Self {
         let mut tally = Self::default();
         let mut in_use = 0_u64;
-        let mut trapped = false;
+        // The harts whose last trap was a page fault that the kernel has not classified yet.
+        let mut trapped = BTreeSet::new();
         for event in events {
             match &event.what {
-                What::Trap(trap) => trapped = trap.page_fault().is_some(),
+                What::Trap(trap) if trap.page_fault().is_some() => drop(trapped.insert(event.hart)),
+                What::Trap(_) => drop(trapped.remove(&event.hart)),
                 // The classification that follows a trap belongs to it.
-                What::Fault { .. } if !std::mem::take(&mut trapped) => tally.add(Quantity::Found, 1),
+                What::Fault { .. } if !trapped.remove(&event.hart) => tally.add(Quantity::Found, 1),
                 What::Frame { op: FrameOp::Allocated, usage: FrameKind::User, .. } => {
                     in_use += 1;
                     tally.add(Quantity::Frames, 1);
@@ -187,6 +191,20 @@ mod tests {
         assert_eq!((count(Quantity::Frames), count(Quantity::Peak)), (2, 1));
         assert_eq!((count(Quantity::Zeroed), count(Quantity::Copies)), (1, 0));
         assert_eq!(count(Quantity::Instructions), 70);
+    }
+
+    #[test]
+    fn a_classification_belongs_to_the_trap_of_its_own_hart() {
+        let mut events = numbered([
+            page_fault(15, 0x9000, 0x10),
+            page_fault(15, 0xa000, 0x20),
+            fault(0x9000, FaultClass::Lazy),
+            fault(0xa000, FaultClass::Lazy),
+        ]);
+        for n in [1, 3] {
+            events[n].hart = 1;
+        }
+        assert_eq!(Tally::of(&events).get(Quantity::Found), 0);
     }
 
     #[test]

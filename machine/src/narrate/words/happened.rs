@@ -155,8 +155,13 @@ fn switched_tables(satp: u64, processes: &Processes) -> Told {
         return Told::new("satp: translation is off");
     }
     let root = satp_root(satp).base();
-    let owner = processes.of_root(root).map_or_else(|| "the kernel".into(), |process| process.label());
-    Told::new(format!("satp: the page tables of {owner} are in force")).detail("root table").about(root)
+    let tables = match processes.of_root(root) {
+        Some(process) => format!("the page tables of {} are", process.label()),
+        // Who tells of its processes has the rest for itself.
+        None if !processes.by_pid.is_empty() => "the page tables of the kernel are".into(),
+        None => "other page tables are".into(),
+    };
+    Told::new(format!("satp: {tables} in force")).detail("root table").about(root)
 }
 
 fn classified(who: &str, va: u64, class: FaultClass, area: Option<AreaKind>) -> Told {
@@ -275,6 +280,17 @@ fn syscall(op: SyscallOp, who: &str, number: u32, arg0: u64) -> Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::narrate::state::View;
+    use crate::narrate::testing::{numbered, process};
+
+    #[test]
+    fn page_tables_are_the_kernels_only_where_the_kernel_tells_of_processes() {
+        let mut view = View::default();
+        let told = |view: &View| happened(&What::Satp { old: 0, new: 8 << 60 | 5 }, &view.processes).what;
+        assert_eq!(told(&view), "satp: other page tables are in force");
+        numbered([process(ProcessOp::Created, 1, 0, "a")]).iter().for_each(|event| view.apply(event));
+        assert_eq!(told(&view), "satp: the page tables of the kernel are in force");
+    }
 
     #[test]
     fn what_is_told_begins_with_the_word_of_the_code() {
