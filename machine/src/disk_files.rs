@@ -3,7 +3,7 @@
 //! The disk must be a FAT volume, as `cargo xtask guest` makes it; whatever lies behind the volume stays.
 
 use std::fmt;
-use std::io::{Cursor, Write};
+use std::io::{Cursor, Read, Write};
 
 use fatfs::{FileSystem, FsOptions};
 use faultline_abi::scenario::ExtraFile;
@@ -60,11 +60,20 @@ pub fn put(mut disk: Vec<u8>, files: &[ExtraFile]) -> Result<Vec<u8>, DiskFilesE
     Ok(disk)
 }
 
+/// A file in the root folder of a disk; `None` where there is none, or no FAT volume.
+#[must_use]
+pub fn get(disk: Vec<u8>, name: &str) -> Option<Vec<u8>> {
+    let options = FsOptions::new().update_accessed_date(false);
+    let volume = FileSystem::new(Cursor::new(disk), options).ok()?;
+    let mut contents = Vec::new();
+    volume.root_dir().open_file(name).ok()?.read_to_end(&mut contents).ok()?;
+    Some(contents)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use fatfs::FormatVolumeOptions;
-    use std::io::Read;
 
     fn volume() -> Vec<u8> {
         let mut disk = vec![0; 1 << 20];

@@ -3,10 +3,12 @@
 mod common;
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
-use common::{guest, root, shipped};
+use common::code::LOOP;
+use common::{elf, guest, root, shipped};
 use faultline_machine::recorded::Recorded;
 use faultline_machine::scenario::write;
 
@@ -230,4 +232,97 @@ fn extra_files_are_on_the_disk_that_the_guest_reads() {
     let output = faultline(&guest, &["run", file.to_str().unwrap(), "--max-instructions", "1000"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("field `files`"), "{output:?}");
+}
+
+#[test]
+fn digests_are_written_into_a_scenario_and_pinned_to_its_images() {
+    let Some(guest) = guest() else { return };
+    let file = folder("write").join("s.json");
+    let path = file.to_str().unwrap();
+    let mut scenario = shipped("guard-page");
+    scenario.digest = Default::default();
+    fs::write(&file, write(&scenario)).unwrap();
+    let verified = |expected: &str| {
+        let text = stdout(&faultline(&guest, &["verify", path]));
+        assert!(text.contains(expected), "{text}");
+    };
+    verified("the file promises no digest");
+    stdout(&faultline(&guest, &["digest", path, "--write"]));
+    verified("semantic digest reproduced; exact digest not in the file");
+    stdout(&faultline(&guest, &["digest", path, "--write", "--pin"]));
+    verified("semantic digest reproduced; exact digest reproduced");
+    let mut pinned = faultline_machine::scenario::parse(&fs::read(&file).unwrap()).unwrap();
+    let images = &mut pinned.images;
+    assert!(images.kernel.sha256.is_some() && images.disk.as_ref().unwrap().sha256.is_some());
+    let program = images.program.as_mut().expect("it is about a program");
+    assert!(program.sha256.is_some());
+    // A program that was another one is named, and the run goes on.
+    program.sha256 = Some("ab".repeat(32));
+    fs::write(&file, write(&pinned)).unwrap();
+    let output = faultline(&guest, &["verify", path]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let expected = "field `images.program`: `guard` on the disk has the SHA-256";
+    assert!(told.contains(expected) && told.contains(&"ab".repeat(32)), "{told}");
+    assert_eq!(output.status.code(), Some(0));
+    for wrong in [&["digest", path, "--pin"][..], &["digest", path, "--write", "--set", "sbrk=eager"]] {
+        assert_eq!(faultline(&guest, wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn what_changed_since_a_golden_file_is_said_in_words() {
+    let Some(guest) = guest() else { return };
+    let file = folder("against").join("golden.txt");
+    let (guard, path) = (scenario("guard-page"), file.to_str().unwrap());
+    let golden = stdout(&faultline(&guest, &["digest", &guard, "--semantic"]));
+    fs::write(&file, &golden).unwrap();
+    let same = faultline(&guest, &["digest", &guard, "--against", path]);
+    assert_eq!((same.status.code(), stdout(&same).as_str()), (Some(0), ""));
+    let line = golden.lines().rfind(|line| line.starts_with("  ")).expect("something happens").trim();
+    fs::write(&file, golden.replacen(line, "resolved: by magic", 1)).unwrap();
+    let other = faultline(&guest, &["digest", &guard, "--against", path]);
+    let told = stdout(&other);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(told.contains("no longer: resolved: by magic") && told.contains(&format!(": {line}")), "{told}");
+}
+
+/// A kernel that never ends, and the scenario that records it.
+fn endless(name: &str) -> Command {
+    let folder = folder(name);
+    fs::write(folder.join("kernel.elf"), elf(&[LOOP])).unwrap();
+    let mut scenario = shipped("guard-page");
+    (scenario.images.disk, scenario.machine.max_instructions) = (None, 100_000_000_000);
+    fs::write(folder.join("s.json"), write(&scenario)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faultline"));
+    command.arg("record").arg(folder.join("s.json")).arg("-o").arg(folder.join("r.json"));
+    command.env("FAULTLINE_GUEST", &folder);
+    command
+}
+
+#[cfg(unix)]
+#[test]
+fn long_work_shows_a_bar_on_a_terminal() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).and_then(|()| unlockpt(&terminal)).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let other_end = fs::File::options().read(true).write(true).open(name).unwrap();
+    let mut child = endless("terminal").env("TERM", "xterm").stderr(other_end).spawn().unwrap();
+    let (mut terminal, mut shown, mut bytes) = (fs::File::from(terminal), String::new(), [0; 512]);
+    while !shown.contains("instructions") {
+        let read = terminal.read(&mut bytes).unwrap();
+        shown += &String::from_utf8_lossy(&bytes[..read]);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(shown.contains("of at most 100,000,000,000 instructions"), "{shown}");
+}
+
+#[test]
+fn long_work_is_quiet_elsewhere() {
+    let mut child = endless("pipe").stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }

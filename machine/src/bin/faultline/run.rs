@@ -63,10 +63,26 @@ pub(crate) fn prepare_scenario(
     let program = LoadedProgram::from_elf(&images.kernel).map_err(failure)?;
     let disk = images.disk.clone().map(|disk| disk_files::put(disk, &scenario.files)).transpose();
     let disk = disk.map_err(|error| Failure::file(&arguments.scenario, error))?;
+    if let Some(differs) = differing_program(&scenario, disk.as_deref()) {
+        eprintln!("faultline: {}: {differs}", arguments.scenario.display());
+    }
     let machine = Machine::new(machine_config(&scenario, disk), &program).map_err(failure)?;
     let driver = Driver::new(machine, &scenario.inputs);
     images.kernel.shrink_to_fit();
     Ok(Prepared { scenario, images, driver, symbols: program.symbols })
+}
+
+/// How the program on the disk differs from the one that the scenario was made with, where it names one by its
+/// SHA-256. What the run means must not depend on that, so it is no reason to refuse it.
+fn differing_program(scenario: &Scenario, disk: Option<&[u8]>) -> Option<String> {
+    let Image { name, sha256: Some(told), .. } = scenario.images.program.as_ref()? else { return None };
+    match disk.and_then(|disk| disk_files::get(disk.into(), name)).map(|bytes| sha256(&bytes)) {
+        None => Some(format!("field `images.program`: there is no `{name}` on the disk")),
+        Some(found) if found.eq_ignore_ascii_case(told) => None,
+        Some(found) => Some(format!(
+            "field `images.program`: `{name}` on the disk has the SHA-256 {found}, and the scenario was made with {told}"
+        )),
+    }
 }
 
 /// Runs to the end, or as far as it goes.
@@ -173,6 +189,7 @@ fn write(arguments: &DigestArguments) -> Result<ExitCode, Failure> {
         if let (Some(disk), Some(sha256)) = (&mut scenario.images.disk, images.disk) {
             disk.sha256 = Some(sha256);
         }
+        pin_program(&mut scenario, &arguments.scenario)?;
     } else {
         digest.exact = None;
         digest
@@ -184,6 +201,17 @@ fn write(arguments: &DigestArguments) -> Result<ExitCode, Failure> {
     std::fs::write(path, faultline_machine::scenario::write(&scenario))
         .map_err(|error| Failure::file(path, error))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Names the program by what is on the disk.
+fn pin_program(scenario: &mut Scenario, arguments: &ScenarioArguments) -> Result<(), Failure> {
+    let disk = files::images(scenario, arguments, None)?.disk;
+    let disk = disk.map(|disk| disk_files::put(disk, &scenario.files)).transpose();
+    let disk = disk.map_err(|error| Failure::file(&arguments.scenario, error))?;
+    if let (Some(program), Some(disk)) = (&mut scenario.images.program, disk) {
+        program.sha256 = disk_files::get(disk, &program.name).map(|bytes| sha256(&bytes));
+    }
+    Ok(())
 }
 
 /// Says of each digest what it is and whether it is the one that the scenario promises.
