@@ -13,7 +13,7 @@ use crate::{
     frame::{Frame, PageName},
     memory::{Memory, SpaceId},
     plan::{Action, Reason},
-    shared_memory::Kept,
+    shared_memory::{Kept, SharedMemory},
     swap::Slot,
     table::{MapError, slot_of},
 };
@@ -134,11 +134,24 @@ impl Memory {
             Some(Kept::Slot(slot)) => (None, Some(slot.share())),
             None => (None, None),
         });
-        if let Some(resident) = resident {
-            let _pin = self.frames.pin(resident);
-            self.make_room_at(id, va, 0)?;
-            return Ok((Resolution::Shared, self.map_shared(id, va, resident, flags)?));
-        }
+        let Some(resident) = resident else {
+            return self.fill_memory(id, va, flags, memory, number, slot);
+        };
+        let _pin = self.frames.pin(resident);
+        self.make_room_at(id, va, 0)?;
+        Ok((Resolution::Shared, self.map_shared(id, va, resident, flags)?))
+    }
+
+    /// Maps page `number` of `memory`, which nobody has mapped: from its slot, or of zeros.
+    fn fill_memory(
+        &mut self,
+        id: SpaceId,
+        va: VirtAddr,
+        flags: PteFlags,
+        memory: &SharedMemory,
+        number: u64,
+        slot: Option<Slot>,
+    ) -> Result<(Resolution, Pte), Reason> {
         // The kernel notes each page of shared memory in its own.
         if slot.is_none() && arch::heap_is_low() {
             return Err(Reason::OutOfMemory);

@@ -55,21 +55,6 @@ impl Memory {
         result.map(drop)
     }
 
-    /// Keeps in memory, as long as the result exists, what is there of the other pages that the instruction
-    /// needs. If one of them were evicted to make room, and the next time this one to make room for that,
-    /// the instruction would fault for ever. The kernel itself needs one page at a time.
-    fn pin_needed(
-        &self,
-        id: SpaceId,
-        va: VirtAddr,
-        access: Access,
-        toucher: Toucher,
-    ) -> [Option<Pin>; NEEDED_MAX] {
-        let Toucher::Program(pc) = toucher else { return [const { None }; NEEDED_MAX] };
-        let table = &self.space(id).table;
-        pages_needed(pc, va, access).map(|page| table.mapped(page?).map(|ppn| self.frames.pin(ppn)))
-    }
-
     /// What is to be seen at `va`.
     pub(crate) fn look(&self, id: SpaceId, va: VirtAddr) -> Sight {
         let space = self.space(id);
@@ -90,6 +75,21 @@ impl Memory {
         trace::emit(TraceEvent::Plan { pid, va, plan, entry: pte.raw(), refs, from });
     }
 
+    /// Keeps in memory, as long as the result exists, what is there of the other pages that the instruction
+    /// needs. If one of them were evicted to make room, and the next time this one to make room for that,
+    /// the instruction would fault for ever. The kernel itself needs one page at a time.
+    fn pin_needed(
+        &self,
+        id: SpaceId,
+        va: VirtAddr,
+        access: Access,
+        toucher: Toucher,
+    ) -> [Option<Pin>; NEEDED_MAX] {
+        let Toucher::Program(pc) = toucher else { return [const { None }; NEEDED_MAX] };
+        let table = &self.space(id).table;
+        pages_needed(pc, va, access).map(|page| table.mapped(page?).map(|ppn| self.frames.pin(ppn)))
+    }
+
     /// Says how the fault was dealt with.
     fn report(&self, id: SpaceId, va: VirtAddr, result: &Result<Resolved, Reason>, toucher: Toucher) {
         let space = self.space(id);
@@ -102,6 +102,28 @@ impl Memory {
         let reason = result.err().map(Reason::kind);
         let (pid, va) = (space.pid.number(), va.get());
         trace::emit(TraceEvent::Resolved { pid, va, how, frame, pte: pte.raw(), reason });
+    }
+}
+
+/// Where the bytes of the page of `va` in `area` are, whose entry is `pte`.
+fn source(area: &Area, pte: Pte, va: VirtAddr) -> Source {
+    match slot_of(pte) {
+        Some(_) => Source::Swap,
+        None if pte.is_valid() => Source::Frame,
+        None => untouched(area, va),
+    }
+}
+
+/// Where the bytes of a page are that has no entry yet.
+fn untouched(area: &Area, va: VirtAddr) -> Source {
+    if let Some((memory, number)) = area.memory_page(va) {
+        let in_swap = memory.look(number, |kept| matches!(kept, Some(Kept::Slot(_))));
+        return if in_swap { Source::MemoryInSwap } else { Source::Memory };
+    }
+    match (&area.backing, area.file_page(va)) {
+        (Backing::File(_), Some(_)) => Source::File,
+        (Backing::File(part), None) if part.length.is_none() => Source::PastEnd,
+        _ => Source::Zeros,
     }
 }
 
@@ -126,28 +148,6 @@ fn pages_needed(pc: VirtAddr, va: VirtAddr, access: Access) -> [Option<VirtAddr>
         Access::Load | Access::Store => va.checked_add(OPERAND_MAX - 1),
     };
     [Some(pc), pc.checked_add(PARCEL), operand_end]
-}
-
-/// Where the bytes of the page of `va` in `area` are, whose entry is `pte`.
-fn source(area: &Area, pte: Pte, va: VirtAddr) -> Source {
-    match slot_of(pte) {
-        Some(_) => Source::Swap,
-        None if pte.is_valid() => Source::Frame,
-        None => untouched(area, va),
-    }
-}
-
-/// Where the bytes of a page are that has no entry yet.
-fn untouched(area: &Area, va: VirtAddr) -> Source {
-    if let Some((memory, number)) = area.memory_page(va) {
-        let in_swap = memory.look(number, |kept| matches!(kept, Some(Kept::Slot(_))));
-        return if in_swap { Source::MemoryInSwap } else { Source::Memory };
-    }
-    match (&area.backing, area.file_page(va)) {
-        (Backing::File(_), Some(_)) => Source::File,
-        (Backing::File(part), None) if part.length.is_none() => Source::PastEnd,
-        _ => Source::Zeros,
-    }
 }
 
 #[cfg(test)]

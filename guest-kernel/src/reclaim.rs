@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Only pages that programs can touch are candidates: never a page table, a trapframe, a guard page,
-//! a frame that the kernel is working on, or a page that a program has locked. A frame is evicted from every table that maps it.
+//! a frame that the kernel is working on, or a page that a program has locked. A frame is evicted from
+//! every table that maps it.
 //!
 //! A page that cannot be written stays as it was, mapped and dirty, and another goes instead.
 
@@ -130,41 +131,6 @@ impl Memory {
         (may_go && self.has_where_to_go(&candidate)).then_some(candidate)
     }
 
-    /// Whether a program wants to keep the page in memory.
-    fn is_locked(&self, candidate: &Candidate) -> bool {
-        candidate.mappings.iter().any(|mapping| self.space(mapping.space).is_locked(mapping.va))
-    }
-
-    fn has_where_to_go(&self, candidate: &Candidate) -> bool {
-        let may_write = self.dirty_pages == DirtyPages::MayGo;
-        match self.fate(candidate) {
-            Fate::Drop => true,
-            Fate::WriteBack(..) => may_write,
-            Fate::Swap => may_write && self.swap.is_some() && self.frames.swap().free_count() > 0,
-        }
-    }
-
-    fn area(&self, mapping: &Mapping) -> Option<&Area> {
-        self.space(mapping.space).areas.at(mapping.va)
-    }
-
-    /// Where the contents of `candidate` go. A dirty page of a file was written through a shared
-    /// mapping of it; shared memory has no other place whether it is dirty or not.
-    fn fate(&self, candidate: &Candidate) -> Fate {
-        let areas = || candidate.mappings.iter().filter_map(|mapping| self.area(mapping));
-        if areas().any(|area| matches!(area.backing, Backing::Memory { .. })) {
-            return Fate::Swap;
-        }
-        if !candidate.is_dirty() {
-            return Fate::Drop;
-        }
-        let shared = areas().find(|area| area.sharing == Sharing::Shared);
-        match (shared.map(|area| &area.backing), self.frames.name_of(candidate.ppn)) {
-            (Some(Backing::File(part)), Some(name)) => Fate::WriteBack(part.file.clone(), name),
-            _ => Fate::Swap,
-        }
-    }
-
     /// Every entry that maps frame `ppn`; `None` where the kernel has no memory to list them. There are as
     /// many as programs make: all may map one file, and each of them many times.
     ///
@@ -202,6 +168,41 @@ impl Memory {
             }
         };
         area.contains(va).then_some(va)
+    }
+
+    fn area(&self, mapping: &Mapping) -> Option<&Area> {
+        self.space(mapping.space).areas.at(mapping.va)
+    }
+
+    /// Whether a program wants to keep the page in memory.
+    fn is_locked(&self, candidate: &Candidate) -> bool {
+        candidate.mappings.iter().any(|mapping| self.space(mapping.space).is_locked(mapping.va))
+    }
+
+    fn has_where_to_go(&self, candidate: &Candidate) -> bool {
+        let may_write = self.dirty_pages == DirtyPages::MayGo;
+        match self.fate(candidate) {
+            Fate::Drop => true,
+            Fate::WriteBack(..) => may_write,
+            Fate::Swap => may_write && self.swap.is_some() && self.frames.swap().free_count() > 0,
+        }
+    }
+
+    /// Where the contents of `candidate` go. A dirty page of a file was written through a shared
+    /// mapping of it; shared memory has no other place whether it is dirty or not.
+    fn fate(&self, candidate: &Candidate) -> Fate {
+        let areas = || candidate.mappings.iter().filter_map(|mapping| self.area(mapping));
+        if areas().any(|area| matches!(area.backing, Backing::Memory { .. })) {
+            return Fate::Swap;
+        }
+        if !candidate.is_dirty() {
+            return Fate::Drop;
+        }
+        let shared = areas().find(|area| area.sharing == Sharing::Shared);
+        match (shared.map(|area| &area.backing), self.frames.name_of(candidate.ppn)) {
+            (Some(Backing::File(part)), Some(name)) => Fate::WriteBack(part.file.clone(), name),
+            _ => Fate::Swap,
+        }
     }
 
     /// Takes the page away from everybody who maps it.
