@@ -15,6 +15,7 @@ macro_rules! u64_newtype {
         $(#[$doc])*
         #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "wire", derive(borsh::BorshSerialize, borsh::BorshDeserialize))]
         #[cfg_attr(feature = "serde", serde(transparent))]
         pub struct $name(#[cfg_attr(feature = "serde", serde(with = "crate::hex"))] u64);
 

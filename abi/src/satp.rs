@@ -7,6 +7,7 @@ use crate::sv39::{SATP_SV39, SATP_SV48, satp_root};
 /// A scheme of translation with page tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "wire", derive(borsh::BorshSerialize, borsh::BorshDeserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Scheme {
     /// 39-bit addresses, three levels.

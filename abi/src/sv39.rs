@@ -60,9 +60,24 @@ bitflags! {
     }
 }
 
+#[cfg(feature = "wire")]
+impl borsh::BorshSerialize for PteFlags {
+    fn serialize<W: borsh::io::Write>(&self, writer: &mut W) -> borsh::io::Result<()> {
+        borsh::BorshSerialize::serialize(&self.bits(), writer)
+    }
+}
+
+#[cfg(feature = "wire")]
+impl borsh::BorshDeserialize for PteFlags {
+    fn deserialize_reader<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Self> {
+        u64::deserialize_reader(reader).map(Self::from_bits_retain)
+    }
+}
+
 /// A page-table entry.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "wire", derive(borsh::BorshSerialize, borsh::BorshDeserialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
 pub struct Pte(#[cfg_attr(feature = "serde", serde(with = "crate::hex"))] u64);
 
@@ -160,6 +175,7 @@ pub const fn leaf_size(level: u32) -> u64 {
 /// What an instruction wanted to do with an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "wire", derive(borsh::BorshSerialize, borsh::BorshDeserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Access {
     /// Fetch an instruction.
@@ -223,6 +239,7 @@ impl Access {
 /// One step of a walk: the entry read at one level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "wire", derive(borsh::BorshSerialize, borsh::BorshDeserialize))]
 pub struct WalkStep {
     /// Level of the table: 2 for an Sv39 root, 0 for the last.
     pub level: u32,
@@ -236,6 +253,7 @@ pub struct WalkStep {
 /// ("Virtual Address Translation Process").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "wire", derive(borsh::BorshSerialize, borsh::BorshDeserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Check {
     /// The upper bits of the address do not repeat its highest translated bit.

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use faultline_abi::sv39::{Access, Check, Pte, PteFlags, WalkStep};
 use faultline_abi::trace::{
     self, ActionKind, AreaKind, AreaOp, DiskOp, FaultClass, FrameKind, FrameOp, ProcessOp, ReasonKind,
@@ -20,7 +21,7 @@ use crate::observer::{Context, PteWrite, TrapInfo};
 use crate::trap::Cause;
 
 /// Something that happened, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Event {
     /// Position in the stream, from 0.
     pub n: u64,
@@ -42,7 +43,9 @@ pub struct Event {
 }
 
 /// Who says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// The hardware: a fact.
@@ -54,12 +57,12 @@ pub enum Source {
 }
 
 /// A 64-bit value, written in hexadecimal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(transparent)]
 pub struct Word(#[serde(with = "hex")] pub u64);
 
 /// A trap, as it was taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Trap {
     /// `scause` (or `mcause`, where `to` is M).
     #[serde(with = "hex")]
@@ -95,7 +98,7 @@ impl Trap {
 }
 
 /// A page-table entry that changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct PteChange {
     /// First address that the entry maps, where that is known.
     pub va: Option<VirtAddr>,
@@ -112,7 +115,19 @@ pub struct PteChange {
 }
 
 /// Who gives a warning: the mistake that it looks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Detector {
     /// An entry was used, or would have been, that changed without `sfence.vma`.
@@ -132,7 +147,7 @@ pub enum Detector {
 }
 
 /// What a detector has found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Warning {
     /// Who says so.
     pub detector: Detector,
@@ -147,7 +162,7 @@ pub struct Warning {
 }
 
 /// What the kernel plans to do about a page fault, and what it saw that led to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Plan {
     /// The process.
     pub pid: u32,
@@ -170,7 +185,7 @@ pub struct Plan {
 }
 
 /// What happened, by kind. The fields are described in `docs/trace-abi.md`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 #[allow(missing_docs, reason = "each field is named and described in docs/trace-abi.md")]
 pub enum What {
@@ -249,7 +264,7 @@ pub enum What {
 macro_rules! kinds {
     ($($variant:ident $text:literal $pattern:pat,)*) => {
         /// The kind of an event, as `kind` names it.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
         #[serde(rename_all = "lowercase")]
         #[allow(missing_docs, reason = "What describes each")]
         pub enum EventKind {
@@ -310,7 +325,9 @@ impl fmt::Display for EventKind {
 }
 
 /// Which events are meant: a kind, or the traps that are page faults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 #[serde(into = "String", try_from = "String")]
 pub enum Selector {
     /// Page-fault traps.

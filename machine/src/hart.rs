@@ -1,5 +1,6 @@
 //! The architectural state of one hart.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use faultline_abi::{PhysAddr, VirtAddr, satp::Root};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,21 @@ use crate::{
 };
 
 /// A privilege mode; ordered U < S < M.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
+#[borsh(use_discriminant = false)]
 #[repr(u8)]
 pub enum Privilege {
     /// User.

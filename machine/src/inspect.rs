@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use faultline_abi::satp::{Root, Scheme};
 use faultline_abi::sv39::{Access, ENTRIES, PTE_SIZE, Pte, PteFlags, leaf_size};
 use faultline_abi::{PAGE_SIZE, PhysAddr, Ppn, VirtAddr};
@@ -26,7 +27,7 @@ pub const ENTRIES_MAX: usize = 10_000;
 pub const MEMORY_MAX: usize = 64 << 10;
 
 /// A page table and what hangs below it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Table {
     /// Level: 2 for the root of an Sv39 address space, 3 for that of an Sv48 one.
     pub level: u32,
@@ -39,7 +40,7 @@ pub struct Table {
 }
 
 /// An entry of a page table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Entry {
     /// Its index, `0..512`.
     pub index: usize,
@@ -82,7 +83,7 @@ fn table(ram: &Ram, scheme: Scheme, addr: PhysAddr, level: u32, base: VirtAddr, 
 }
 
 /// A leaf: addresses that are mapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Mapping {
     /// First virtual address.
     pub va: VirtAddr,
@@ -140,7 +141,7 @@ pub fn address_spaces(events: &[Event]) -> Vec<Root> {
 }
 
 /// Who maps a frame, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct User {
     /// Root of the address space.
     pub root: Ppn,
@@ -166,7 +167,7 @@ pub fn frame_users(ram: &Ram, roots: &[Root]) -> BTreeMap<Ppn, Vec<User>> {
 }
 
 /// A disassembled instruction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Instruction {
     /// Where it stands.
     pub va: VirtAddr,
@@ -213,7 +214,7 @@ impl TableMemory for Tables<'_> {
 }
 
 /// The registers of a hart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Registers {
     /// Address of the next instruction.
     pub pc: VirtAddr,

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use faultline_abi::satp::{Root, Scheme};
 use faultline_abi::sv39::PteFlags;
 use faultline_abi::trace::ProcessOp;
@@ -49,7 +50,7 @@ struct Known {
 }
 
 /// What an address space is named after.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NamedAfter {
     /// The program of the process that has it.
@@ -90,7 +91,7 @@ pub struct Space {
 }
 
 /// A root table, and what its address space is called.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct RootName {
     /// Physical address of the table.
     pub root: PhysAddr,

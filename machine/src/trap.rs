@@ -2,11 +2,13 @@
 
 use core::fmt;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use faultline_abi::sv39::Access;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// A synchronous exception (privileged specification, "Machine Cause (mcause) Register").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = false)]
 #[repr(u8)]
 pub enum Exception {
     /// A jump to an address that is not a multiple of two.
@@ -113,7 +115,8 @@ impl Exception {
 }
 
 /// An interrupt; the number is its bit in `mip`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = false)]
 #[repr(u8)]
 pub enum Interrupt {
     /// Supervisor software interrupt.
@@ -169,7 +172,7 @@ impl Interrupt {
 }
 
 /// Why a trap was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub enum Cause {
     /// Because of the instruction.
     Exception(Exception),
@@ -209,7 +212,7 @@ impl Serialize for Cause {
 
 impl<'de> Deserialize<'de> for Cause {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
+        let name = <String as Deserialize>::deserialize(deserializer)?;
         let exceptions = Exception::ALL.into_iter().map(Self::Exception);
         let mut causes = exceptions.chain(Interrupt::BY_PRIORITY.into_iter().map(Self::Interrupt));
         let found = causes.find(|cause| cause.name() == name);

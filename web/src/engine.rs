@@ -1,6 +1,7 @@
 //! The worker's side without a browser: takes commands, runs the machine in slices, gives updates.
 
 mod fetched;
+mod first;
 mod futures;
 mod packed;
 mod references;
@@ -14,7 +15,8 @@ use faultline_machine::event::What;
 use faultline_machine::session::{Condition, Direction, Goal, Progress as Came, Session};
 
 pub use fetched::{Fetched, Images};
-pub use packed::{Manifest, unpack};
+pub use first::Lack;
+pub use packed::{First, Manifest, unpack};
 
 use crate::protocol::{
     Answer, Command, Explored, Load, Loaded, Pace, Progress, Question, Search, Stage, Target, Until, Update,
@@ -89,6 +91,8 @@ pub struct Engine {
     tlb: Option<tlb::Watched>,
     counting: Option<Counting>,
     typed: Typed,
+    /// What is to be done while the images serve one run only.
+    first: Option<first::Provisional>,
 }
 
 impl Engine {
@@ -98,6 +102,7 @@ impl Engine {
     /// One sentence on what is wrong with the scenario or its images.
     pub fn boot(load: Load, fetched: Fetched) -> Result<(Self, Vec<Update>), String> {
         let images = fetched.images.clone();
+        let first = fetched.exact.clone().map(|exact| first::Provisional::new(exact, load.clone()));
         let (scenario, boot) = fetched.boot(&load)?;
         let limit = scenario.machine.max_instructions;
         let session = Session::load(boot).map_err(|error| error.to_string())?;
@@ -122,6 +127,7 @@ impl Engine {
             tlb: None,
             counting: None,
             typed: Typed::default(),
+            first,
         };
         let updates = vec![Update::Loaded(Box::new(loaded)), engine.exploring()];
         Ok((engine, updates))
@@ -195,8 +201,12 @@ impl Engine {
 
     /// The whole run is known: reports it, and goes where the user is to begin.
     fn explored(&mut self, then: Then) -> Vec<Update> {
-        let mut updates = self.news();
         let digests = self.session.digests();
+        if self.first.as_mut().is_some_and(|first| !first.fits(digests.exact.as_deref())) {
+            self.work = Work::Idle;
+            return Vec::new();
+        }
+        let mut updates = self.news();
         updates.push(Update::Explored(Box::new(Explored {
             instructions: self.session.position().instret,
             ending: self.ending().unwrap_or_else(|| self.pausing().into()),

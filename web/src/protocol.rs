@@ -1,9 +1,11 @@
 //! What the page and the worker say to each other: few commands, and updates in batches.
 //!
-//! Both travel as JSON text, so that either side refuses what it does not know instead of guessing.
+//! Both travel in Borsh's binary form, which is read whole or refused: page and worker come from one build, and
+//! reading JSON took a fifth of the page's code.
 
 use std::collections::BTreeMap;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use faultline_abi::PhysAddr;
 use faultline_abi::scenario::{Input, Scenario};
 use faultline_machine::event::Event;
@@ -16,8 +18,25 @@ use crate::snapshot::Snapshot;
 /// What the page says to hear whether the worker is there; it answers with a batch without updates.
 pub const PULSE: &str = "?";
 
+/// What is sent.
+///
+/// # Panics
+/// Never: writing to memory does not fail.
+#[must_use]
+pub fn written(message: &(impl BorshSerialize + ?Sized)) -> Vec<u8> {
+    borsh::to_vec(message).expect("memory takes everything")
+}
+
+/// What was sent.
+///
+/// # Errors
+/// Where the bytes are something else, or not all of them are used.
+pub fn read<T: BorshDeserialize>(bytes: &[u8]) -> Result<T, String> {
+    borsh::from_slice(bytes).map_err(|error| error.to_string())
+}
+
 /// What the page asks for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub enum Command {
     /// Boot a scenario, explore it to its end, and stop at the first page fault or at `at`.
     Load(Load),
@@ -43,12 +62,13 @@ pub enum Command {
     Ask(Question),
     /// Type at the present; what was known behind it is kept as another future.
     Type(String),
-    /// The page shows what was reported last, and can take more while the machine runs.
+    /// The page shows what was reported last, and can take more while the machine runs. With the first of these the
+    /// worker's script loads what was not needed until then.
     Shown,
 }
 
 /// What is looked for in the run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Search {
     /// A condition, as [`Condition`] reads it.
     ///
@@ -59,7 +79,7 @@ pub struct Search {
 }
 
 /// A future that was left by typing in the past.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Future {
     /// Its name.
     pub id: u32,
@@ -72,7 +92,7 @@ pub struct Future {
 }
 
 /// What the page wants to see at every stop.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub enum Watch {
     /// The page tables of this root; `None` follows the program that runs.
     Root(Option<PhysAddr>),
@@ -85,7 +105,7 @@ pub enum Watch {
 }
 
 /// What the page can ask about the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub enum Question {
     /// The bytes of the frame that starts here.
     Bytes(PhysAddr),
@@ -94,7 +114,7 @@ pub enum Question {
 }
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub enum Answer {
     /// The bytes of a frame.
     Bytes(PhysAddr, Vec<u8>),
@@ -105,7 +125,7 @@ pub enum Answer {
 }
 
 /// The costs of a reference string.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Policies {
     /// Touches, one page touched many times in a row being one.
     pub touches: usize,
@@ -120,7 +140,7 @@ pub struct Policies {
 }
 
 /// What to boot.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Load {
     /// File name of the scenario: under `scenarios/`, or wherever `text` comes from.
     pub scenario: String,
@@ -133,7 +153,7 @@ pub struct Load {
 }
 
 /// How far one step goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub enum Until {
     /// One instruction.
     Instruction,
@@ -144,7 +164,7 @@ pub enum Until {
 }
 
 /// How fast to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub enum Pace {
     /// So many events a second.
     EventsPerSecond(u32),
@@ -153,7 +173,7 @@ pub enum Pace {
 }
 
 /// A place in the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub enum Target {
     /// Before the first instruction.
     Start,
@@ -166,7 +186,7 @@ pub enum Target {
 }
 
 /// What the worker reports.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub enum Update {
     /// It is up and listens.
     Ready,
@@ -199,7 +219,7 @@ pub enum Update {
 }
 
 /// What long work is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub enum Stage {
     /// Images come over the network.
     Fetching,
@@ -210,7 +230,7 @@ pub enum Stage {
 }
 
 /// How far long work has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Progress {
     /// What it is.
     pub stage: Stage,
@@ -221,7 +241,7 @@ pub struct Progress {
 }
 
 /// A booted scenario.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Loaded {
     /// What the page asked for.
     pub request: Load,
@@ -234,7 +254,7 @@ pub struct Loaded {
 }
 
 /// What exploring the run to its end told.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Explored {
     /// Retired instructions of the whole run.
     pub instructions: u64,

@@ -14,7 +14,19 @@ fn nowhere(references: &[u32]) -> Vec<usize> {
 }
 
 /// Which page goes when all frames are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    borsh::BorshSerialize,
+    borsh::BorshDeserialize,
+)]
 pub enum Policy {
     /// The one that has been in memory longest.
     Fifo,

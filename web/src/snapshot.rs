@@ -1,5 +1,6 @@
 //! The machine at one place of the run, as the worker reports it.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use faultline_abi::sv39::Pte;
 use faultline_abi::{PhysAddr, VirtAddr};
 pub use faultline_machine::inspect::{Entry, Instruction, Registers, Table};
@@ -8,7 +9,7 @@ pub use faultline_machine::spaces::RootName;
 use serde::{Deserialize, Serialize};
 
 /// Where the machine stands, and what it looks like there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Snapshot {
     /// Events emitted so far.
     pub events: usize,
@@ -55,7 +56,7 @@ pub struct Snapshot {
 }
 
 /// A modelled TLB.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Tlb {
     /// Sets.
     pub sets: usize,
@@ -76,7 +77,7 @@ pub struct Tlb {
 }
 
 /// An entry of a modelled TLB.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct TlbEntry {
     /// Its set.
     pub set: usize,

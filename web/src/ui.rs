@@ -75,6 +75,7 @@ mod transport;
 mod tree;
 mod walk;
 mod walk_table;
+mod whole;
 mod wiring;
 
 pub use app::App;

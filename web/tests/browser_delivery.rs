@@ -37,7 +37,8 @@ const KEPT: &str = "(async () => {
     if (!navigator.serviceWorker.controller) return false;
     const caches_ = await Promise.all((await caches.keys()).map(name => caches.open(name)));
     const keys = (await Promise.all(caches_.map(cache => cache.keys()))).flat().map(request => request.url);
-    return keys.some(url => url.endsWith('guard-page.json')) && keys.some(url => url.endsWith('disk.img.lzma'));
+    const late = ['guard-page.json', 'images/disk.img.lzma', 'app_rest.wasm', 'worker_rest.wasm'];
+    return late.every(end => keys.some(url => url.endsWith(end)));
 })()";
 
 /// What the host has sent once it sends no more.
@@ -58,6 +59,47 @@ async fn kept(page: &Page) {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     panic!("the service worker does not keep the page");
+}
+
+/// How the page asked for its second part, and whether it asked only after it had drawn the page fault.
+const REST: &str = "(() => {
+    const asked = performance.getEntriesByType('resource').filter(entry => entry.name.endsWith('app_rest.wasm'));
+    const drawn = performance.getEntriesByName('first-fault')[0]?.startTime ?? Infinity;
+    return asked.map(entry => `${entry.initiatorType} ${entry.startTime >= drawn ? 'behind' : 'before'}`);
+})()";
+
+#[test]
+fn what_is_not_needed_at_first_comes_behind_the_first_page_fault() {
+    on_the_page(async |page: Page, _| {
+        let mark = "addEventListener('shown', () => {
+            if (document.querySelector('#check')) performance.mark('first-fault');
+        })";
+        let source = serde_json::json!({ "source": mark });
+        page.browser.devtools("Page.addScriptToEvaluateOnNewDocument", source).await;
+        page.open().await;
+        assert_eq!(page.eval(REST).await, serde_json::json!(["fetch behind"]));
+        page
+    });
+}
+
+#[test]
+fn a_part_that_does_not_come_is_told_and_can_be_asked_for_again() {
+    on_the_page(async |mut page: Page, _| {
+        page.expected_errors = true;
+        page.browser.devtools("Network.enable", serde_json::json!({})).await;
+        let block = |urls: &[&str]| serde_json::json!({ "urls": urls });
+        page.browser.devtools("Network.setBlockedURLs", block(&["*app_rest.wasm"])).await;
+        page.load().await;
+        page.until("the notice", "document.querySelector('#rest-failed[open]')").await;
+        assert!(page.text("#rest-failed").await.starts_with("A part of Faultline could not be loaded"));
+        assert_ne!(page.text("#check").await, "", "the page fault is there all the same");
+        page.browser.devtools("Network.setBlockedURLs", block(&[])).await;
+        page.click("#rest-failed button").await;
+        page.until("the whole page", "document.querySelector('#timeline, #scrubber')").await;
+        page.press("next-fault").await;
+        assert_eq!(page.eval("document.querySelector('#rest-failed')").await, serde_json::Value::Null);
+        page
+    });
 }
 
 #[test]

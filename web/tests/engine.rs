@@ -12,10 +12,10 @@ use faultline_machine::event::What;
 use faultline_machine::hart::Privilege;
 use faultline_machine::session::Direction;
 use faultline_web::catalogue;
-use faultline_web::engine::{Engine, Fetched, Next};
+use faultline_web::engine::{Engine, Fetched, First, Lack, Next};
 use faultline_web::model::{Action, Model};
 use faultline_web::protocol::{
-    Command, Load, Pace, Progress, Question, Search, Stage, Target, Until, Update, Watch,
+    self, Command, Load, Pace, Progress, Question, Search, Stage, Target, Until, Update, Watch,
 };
 use faultline_web::replacement::Policy;
 use faultline_web::tour::stops;
@@ -41,9 +41,9 @@ impl Desk {
     }
 
     fn take(&mut self, updates: Vec<Update>) {
-        // What crosses to the page is JSON, so it does here too.
-        let text = serde_json::to_string(&updates).expect("updates have a JSON form");
-        let updates = serde_json::from_str(&text).expect("and come back from it");
+        // What crosses to the page is bytes, so it does here too.
+        let updates =
+            protocol::read(&protocol::written(&updates)).expect("updates come back from their form");
         self.model = std::mem::take(&mut self.model).after(Action::Updates(updates));
     }
 
@@ -368,4 +368,35 @@ fn what_is_left_by_typing_in_the_past_can_be_returned_to_and_dropped() {
     assert!(desk.model.futures.is_empty());
     desk.ask(Command::Return(id));
     assert_eq!(desk.model.history.events, two, "there is no such future");
+}
+
+/// The first scenario, as if its images served no other run than the one with this digest.
+fn provisional(exact: &str) -> Option<(Desk, Fetched)> {
+    let fetched = guest::fetched(catalogue::FIRST)?;
+    let first = First { images: fetched.images.clone(), exact: exact.into() };
+    let load = Load { scenario: catalogue::FIRST.into(), ..Load::default() };
+    Some((Desk::boot(load, fetched.clone().for_first_run(first)), fetched))
+}
+
+#[test]
+fn a_run_that_began_without_its_whole_images_goes_on_with_them_at_the_same_place() {
+    let Some(whole) = Desk::open(catalogue::FIRST, &[]) else { return };
+    let exact = &whole.model.explored.as_ref().expect("the run is known").exact;
+    let Some((mut desk, fetched)) = provisional(exact) else { return };
+    assert!(matches!(desk.engine.lack(), Lack::WholeImages(_)));
+    desk.ask(Command::Step(Until::Fault));
+    let before = desk.model.snapshot.clone();
+    let updates = desk.engine.complete(fetched).expect("they boot");
+    desk.take(updates);
+    assert_eq!(desk.engine.lack(), Lack::Nothing);
+    assert_eq!(desk.model.snapshot, before);
+    desk.ask(Command::Step(Until::Fault));
+    assert_ne!(desk.model.snapshot, before);
+}
+
+#[test]
+fn a_run_that_is_not_the_one_that_the_images_serve_is_not_told_and_begins_again() {
+    let Some((desk, _)) = provisional("another digest") else { return };
+    assert!(matches!(desk.engine.lack(), Lack::AnotherStart(_)));
+    assert!(desk.model.explored.is_none() && desk.model.snapshot.is_none());
 }

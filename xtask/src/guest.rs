@@ -27,7 +27,9 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     artifacts::{Binary, binaries},
-    disk, elf, lines, packed, process,
+    disk, elf, lines,
+    opening::Opening,
+    packed, process,
     toolchain::{self, Target},
     ui, workspace,
 };
@@ -43,6 +45,9 @@ type Images = BTreeMap<String, Vec<u8>>;
 struct Entry {
     bytes: usize,
     sha256: String,
+    /// Of an image in [`FIRST`]: SHA-256 over every event of the run that it serves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exact: Option<String>,
 }
 
 /// Builds the guest and brings the folder of images up to date.
@@ -69,20 +74,26 @@ pub(crate) const PAGE_IMAGES: [(&str, &str); 2] =
 /// The folders with line tables and source, which the page loads where they are looked at.
 const SOURCE_FOLDERS: [&str; 2] = ["lines", "source"];
 
+/// The folder of the images that serve only the scenario that the page opens with.
+pub(crate) const FIRST: &str = "first";
+
 /// Writes to `folder` what the page loads: each image packed, and a manifest of what they unpack to.
-pub(crate) fn copy_for_page(folder: &Path) -> Result<()> {
+pub(crate) fn copy_for_page(folder: &Path, opening: Option<&Opening>) -> Result<()> {
     let guest = workspace::guest_images();
     let mut images = Images::new();
+    let mut entries = BTreeMap::new();
     for (from, to) in PAGE_IMAGES {
-        let file = guest.join(from);
-        images.insert(to.into(), fs::read(&file).with_context(|| format!("reading {}", file.display()))?);
-    }
-    let mut images = with_manifest(images)?;
-    for (_, name) in PAGE_IMAGES {
-        if let Some(image) = images.remove(name) {
+        let whole = (guest.join(from), to.to_owned(), None);
+        let first = |opening: &Opening| {
+            (opening.folder.join(to), format!("{FIRST}/{to}"), Some(opening.exact.clone()))
+        };
+        for (file, name, exact) in std::iter::once(whole).chain(opening.map(first)) {
+            let image = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+            entries.insert(name.clone(), Entry { exact, ..entry(&image) });
             images.insert(format!("{name}.{}", packed::SUFFIX), packed::packed(&image)?);
         }
     }
+    images.insert("manifest.json".into(), manifest(&entries)?);
     for subfolder in SOURCE_FOLDERS {
         add_all(&mut images, &guest, subfolder)?;
     }
@@ -169,16 +180,18 @@ fn add_lines(images: &mut Images, name: &str, elf: &[u8]) -> Result<()> {
 }
 
 fn with_manifest(mut images: Images) -> Result<Images> {
-    let entries: BTreeMap<&String, Entry> =
-        images.iter().map(|(name, content)| (name, entry(content))).collect();
-    let manifest = serde_json::to_string_pretty(&entries)? + "\n";
-    images.insert("manifest.json".into(), manifest.into_bytes());
+    let entries = images.iter().map(|(name, content)| (name.clone(), entry(content))).collect();
+    images.insert("manifest.json".into(), manifest(&entries)?);
     Ok(images)
+}
+
+fn manifest(entries: &BTreeMap<String, Entry>) -> Result<Vec<u8>> {
+    Ok((serde_json::to_string_pretty(entries)? + "\n").into_bytes())
 }
 
 fn entry(content: &[u8]) -> Entry {
     let sha256 = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
-    Entry { bytes: content.len(), sha256 }
+    Entry { bytes: content.len(), sha256, exact: None }
 }
 
 /// Writes the files whose content changed and removes programs that are no more; the names of what
@@ -250,6 +263,6 @@ mod tests {
     fn the_manifest_gives_size_and_digest() {
         // SHA-256 of the empty input, as the standard's test vectors give it.
         let expected = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(entry(b""), Entry { bytes: 0, sha256: expected.into() });
+        assert_eq!(entry(b""), Entry { bytes: 0, sha256: expected.into(), exact: None });
     }
 }

@@ -11,14 +11,19 @@ use crate::{artifacts, process, qemu::Boot, toolchain, ui, workspace};
 
 /// Builds the command and returns where it stands.
 pub(crate) fn build() -> Result<PathBuf> {
-    let messages = ui::step("Building the command faultline", || {
+    build_program("faultline")
+}
+
+/// Builds a program of the machine and returns where it stands.
+pub(crate) fn build_program(name: &str) -> Result<PathBuf> {
+    let messages = ui::step(&format!("Building the command {name}"), || {
         let mut cargo = Command::new(toolchain::host_cargo());
-        cargo.args(["build", "--release", "--package", "faultline-machine", "--bins"]);
+        cargo.args(["build", "--release", "--package", "faultline-machine", "--bin", name]);
         cargo.args(["--message-format", "json-render-diagnostics"]);
         process::stdout_of(cargo.current_dir(workspace::root()))
     })?;
-    let binary = artifacts::binaries(&messages)?.into_iter().find(|binary| binary.name == "faultline");
-    Ok(binary.context("faultline-machine has no binary called `faultline`")?.file)
+    let binary = artifacts::binaries(&messages)?.into_iter().find(|binary| binary.name == name);
+    Ok(binary.with_context(|| format!("faultline-machine has no binary called `{name}`"))?.file)
 }
 
 /// The command that boots the guest images, without a scenario.

@@ -77,13 +77,14 @@ impl Drop for Running {
 }
 
 /// What is served.
-struct Site {
+pub(crate) struct Site {
     folder: PathBuf,
     /// What was compressed, by tag: a file that changes has another.
     compressed: Mutex<HashMap<String, Arc<[u8]>>>,
 }
 
-fn answer(request: Request, site: &Site) {
+/// Answers a request for a file.
+pub(crate) fn answer(request: Request, site: &Site) {
     let reply = match request.method() {
         Method::Get | Method::Head => site.file(&request),
         _ => plain(405, "only GET and HEAD"),
@@ -95,7 +96,8 @@ fn answer(request: Request, site: &Site) {
 type Reply = Response<std::io::Cursor<Vec<u8>>>;
 
 impl Site {
-    fn new(folder: &Path) -> Self {
+    /// The files of this folder.
+    pub(crate) fn new(folder: &Path) -> Self {
         Self { folder: folder.to_path_buf(), compressed: Mutex::default() }
     }
 

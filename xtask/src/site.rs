@@ -12,7 +12,7 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-use crate::packed;
+use crate::{guest, packed};
 
 /// Folder of images of earlier releases.
 const KEPT: &str = "kept";
@@ -52,8 +52,8 @@ fn with_version(index: &str, version: &str) -> Result<String> {
 
 /// The service worker with the version and the files it keeps.
 fn service_worker(template: &str, site: &Path, version: &str) -> Result<String> {
-    let names = files(site)?.into_iter().filter(|name| name.starts_with(version));
-    let (first, later): (Vec<String>, Vec<String>) = names.partition(|name| is_needed_at_first(name));
+    let names = files(site)?.into_iter().filter(|name| name.starts_with(version)).collect();
+    let (first, later) = first_and_later(names);
     let mut text = template.to_owned();
     for (placeholder, value) in [
         ("\"@VERSION@\"", serde_json::to_string(version)?),
@@ -66,17 +66,31 @@ fn service_worker(template: &str, site: &Path, version: &str) -> Result<String> 
     Ok(text)
 }
 
-/// Whether the page cannot show its first page fault without this file of the site.
-pub(crate) fn is_needed_at_first(name: &str) -> bool {
+/// The files of the site without which the page cannot show its first page fault, and all others.
+pub(crate) fn first_and_later(names: Vec<String>) -> (Vec<String>, Vec<String>) {
+    let first_images = format!("/images/{}/", guest::FIRST);
+    let has_first = names.iter().any(|name| name.contains(&first_images));
+    names.into_iter().partition(|name| is_needed_at_first(name) && !(has_first && is_whole_image(name)))
+}
+
+fn is_whole_image(name: &str) -> bool {
+    name.ends_with(&format!(".{}", packed::SUFFIX)) && !name.contains(&format!("/{}/", guest::FIRST))
+}
+
+fn is_needed_at_first(name: &str) -> bool {
     let path = name.split_once('/').map_or(name, |(_, path)| path);
     let is_of_page = name.starts_with("v-") || !name.contains('/');
     let later =
         ["scenarios/", "images/lines/", "images/source/"].iter().any(|folder| path.starts_with(folder));
-    is_of_page && (!later || path == FIRST_SCENARIO) && name != "sw.js"
+    let is_rest = path.ends_with(REST);
+    is_of_page && (!later || path == FIRST_SCENARIO) && !is_rest && name != "sw.js"
 }
 
+/// How the name of a program's second part ends.
+pub(crate) const REST: &str = "_rest.wasm";
+
 /// The scenario that the page opens with.
-const FIRST_SCENARIO: &str = "scenarios/lazy-sbrk.json";
+pub(crate) const FIRST_SCENARIO: &str = "scenarios/lazy-sbrk.json";
 
 /// The files below a folder by their path in it, in alphabetical order.
 pub(crate) fn files(folder: &Path) -> Result<Vec<String>> {
@@ -107,7 +121,8 @@ pub(crate) fn keep_images(site: &Path, page: &Path, earlier: &Path) -> Result<us
     let manifest = page.join("images/manifest.json");
     let mut entries = read_manifest(&manifest)?;
     let mut count = 0;
-    for name in files(earlier)?.into_iter().filter(|name| name.ends_with(&suffix)) {
+    let serves_others = |name: &String| name.ends_with(&suffix) && is_whole_image(name);
+    for name in files(earlier)?.into_iter().filter(serves_others) {
         let (file, entry) = (earlier.join(&name), entry_of(&earlier.join(&name))?);
         let digest = entry["sha256"].as_str().filter(|digest| digest.len() == 64);
         let digest = digest.with_context(|| format!("{} has no digest in its manifest", file.display()))?;

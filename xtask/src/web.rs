@@ -12,8 +12,9 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::{
     artifacts::{Binary, binaries},
-    guest,
+    first, guest,
     html::{self, Link},
+    opening::{self, Opening},
     process, site,
     toolchain::{self, Target},
     ui, workspace,
@@ -22,8 +23,10 @@ use crate::{
 /// How the page is compiled.
 #[derive(Clone, Copy)]
 pub(crate) enum Profile {
-    /// As it is published: small and fast.
+    /// As it is published: small and fast, and what is not needed at first in files of its own.
     Published,
+    /// The same in whole files: what is needed at first takes a while to find out.
+    Whole,
     /// For whoever works on the page: compiled again in seconds, larger and slower.
     Quick,
 }
@@ -31,7 +34,7 @@ pub(crate) enum Profile {
 impl Profile {
     const fn name(self) -> &'static str {
         match self {
-            Self::Published => "web",
+            Self::Published | Self::Whole => "web",
             Self::Quick => "web-quick",
         }
     }
@@ -45,10 +48,44 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
 /// The same, with the images of a site that was published earlier.
 pub(crate) fn build_keeping(profile: Profile, earlier: Option<&Path>) -> Result<PathBuf> {
     guest::build()?;
-    let binaries = ui::step("Building the page and its worker for the browser", || {
-        Ok([compile("worker", profile)?, compile("app", profile)?])
+    let programs = ui::step("Building the page and its worker for the browser", || {
+        ["worker", "app"].into_iter().map(|name| Program::new(&compile(name, profile)?)).collect()
     })?;
-    ui::step("Putting the page together", || assemble(&binaries, earlier))
+    let (programs, opening) = match profile {
+        Profile::Published => {
+            let opening = opening::images()?;
+            (first::in_parts(programs, &opening)?, Some(opening))
+        }
+        Profile::Whole | Profile::Quick => (programs, None),
+    };
+    ui::step("Putting the page together", || assemble(&programs, opening.as_ref(), earlier))
+}
+
+/// A program of the page, bound to JavaScript.
+pub(crate) struct Program {
+    pub(crate) name: String,
+    /// The folder with its WebAssembly and its script.
+    pub(crate) folder: PathBuf,
+}
+
+impl Program {
+    fn new(binary: &Binary) -> Result<Self> {
+        Ok(Self { name: binary.name.clone(), folder: bound(binary)? })
+    }
+
+    /// Its WebAssembly, or the first part of it.
+    pub(crate) fn wasm(&self) -> PathBuf {
+        self.folder.join(format!("{}_bg.wasm", self.name))
+    }
+
+    /// The file name of the second part of a program.
+    pub(crate) fn rest(name: &str) -> String {
+        format!("{name}{}", site::REST)
+    }
+
+    fn has_rest(&self) -> bool {
+        self.folder.join(Self::rest(&self.name)).exists()
+    }
 }
 
 /// A program of the page on its own, bound to JavaScript, in a folder with an empty page.
@@ -71,7 +108,7 @@ fn compile(program: &str, profile: Profile) -> Result<Binary> {
     let mut cargo = compiler.cargo(Target::Web);
     cargo.args(["build", "--profile", profile.name(), "--target", Target::Web.triple()]);
     cargo.args(["--package", "faultline-web", "--bin", program]);
-    if program == "app" && matches!(profile, Profile::Published) {
+    if program == "app" && !matches!(profile, Profile::Quick) {
         for setting in FOR_SIZE {
             cargo.args(["--config", setting]);
         }
@@ -85,30 +122,42 @@ fn compile(program: &str, profile: Profile) -> Result<Binary> {
 
 /// Everything is written beside the old folder, which is then replaced: a page that is open meanwhile
 /// never sees half of a build.
-fn assemble(binaries: &[Binary], earlier: Option<&Path>) -> Result<PathBuf> {
+fn assemble(programs: &[Program], opening: Option<&Opening>, earlier: Option<&Path>) -> Result<PathBuf> {
     let (dist, new) = (workspace::dist(), workspace::target().join("dist.new"));
     remove(&new)?;
     let page = new.join("page");
-    fs::create_dir_all(&page).with_context(|| format!("creating {}", page.display()))?;
-    let source = workspace::root().join("web");
-    let assembly = Assembly { source: &source, dist: &page, binaries };
-    let html = html::replace_links(&text(&source.join("index.html"))?, |link| assembly.add(link))?;
-    guest::copy_for_page(&page.join("images"))?;
+    let html = put_together(&page, programs, opening)?;
     if let Some(earlier) = earlier {
         let kept = site::keep_images(&new, &page, earlier)?;
         ui::note(&format!("{kept} images of {} are kept", earlier.display()));
     }
-    site::publish(&new, &page, &html, &text(&source.join("sw.js"))?)?;
+    site::publish(&new, &page, &html, &text(&source().join("sw.js"))?)?;
     remove(&dist)?;
     fs::rename(&new, &dist).with_context(|| format!("replacing {}", dist.display()))?;
     Ok(dist)
+}
+
+/// Puts everything that the page needs into a folder, except `index.html`, which it returns.
+pub(crate) fn put_together(page: &Path, programs: &[Program], opening: Option<&Opening>) -> Result<String> {
+    fs::create_dir_all(page).with_context(|| format!("creating {}", page.display()))?;
+    let source = source();
+    let assembly = Assembly { source: &source, dist: page, programs };
+    let html = html::replace_links(&text(&source.join("index.html"))?, |link| assembly.add(link))?;
+    guest::copy_for_page(&page.join("images"), opening)?;
+    Ok(html)
+}
+
+/// Where the page's source stands.
+fn source() -> PathBuf {
+    workspace::root().join("web")
 }
 
 fn text(file: &Path) -> Result<String> {
     fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))
 }
 
-fn remove(folder: &Path) -> Result<()> {
+/// Removes a folder, if there is one.
+pub(crate) fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("removing {}", folder.display()))
@@ -121,7 +170,7 @@ fn remove(folder: &Path) -> Result<()> {
 struct Assembly<'a> {
     source: &'a Path,
     dist: &'a Path,
-    binaries: &'a [Binary],
+    programs: &'a [Program],
 }
 
 impl Assembly<'_> {
@@ -151,14 +200,25 @@ impl Assembly<'_> {
 
     fn add_program(&self, link: &Link) -> Result<()> {
         let name = link.need("data-bin")?;
-        let binary = self.binaries.iter().find(|binary| binary.name == name);
-        let binary = binary.with_context(|| format!("index.html: faultline-web has no binary `{name}`"))?;
-        copy_all(&bound(binary)?, self.dist)?;
+        let program = self.programs.iter().find(|program| program.name == name);
+        let program = program.with_context(|| format!("index.html: faultline-web has no binary `{name}`"))?;
+        copy_all(&program.folder, self.dist)?;
         if link.get("data-loader-shim").is_some() {
-            let shim = format!("import init from './{name}.js';await init();");
-            fs::write(self.dist.join(format!("{name}_loader.js")), shim)?;
+            fs::write(self.dist.join(format!("{name}_loader.js")), loader(program))?;
         }
         Ok(())
+    }
+}
+
+/// The script that starts a worker. Its second part comes when the page shows its first page fault.
+fn loader(program: &Program) -> String {
+    let name = &program.name;
+    if program.has_rest() {
+        format!(
+            "import init, {{ loadRest }} from './{name}.js';addEventListener('shown', () => loadRest().catch(() => {{}}), {{ once: true }});await init();"
+        )
+    } else {
+        format!("import init from './{name}.js';await init();")
     }
 }
 
@@ -187,7 +247,8 @@ fn bound(binary: &Binary) -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn copy_all(from: &Path, to: &Path) -> Result<()> {
+/// Copies a file, or a folder with everything in it.
+pub(crate) fn copy_all(from: &Path, to: &Path) -> Result<()> {
     if from.is_file() {
         fs::copy(from, to).with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
         return Ok(());

@@ -10,10 +10,12 @@ use super::limits;
 
 /// The fields of an object that this version does not know, in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "wire", derive(borsh::BorshSerialize, borsh::BorshDeserialize))]
 pub struct Unknown(Vec<(String, Json)>);
 
 /// Any JSON value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "wire", derive(borsh::BorshSerialize, borsh::BorshDeserialize))]
 pub enum Json {
     /// `null`.
     Null,
@@ -87,7 +89,7 @@ impl Serialize for Json {
             Self::Float(bits) => serializer.serialize_f64(f64::from_bits(*bits)),
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(values) => serializer.collect_seq(values),
-            Self::Object(fields) => fields.serialize(serializer),
+            Self::Object(fields) => Serialize::serialize(fields, serializer),
         }
     }
 }

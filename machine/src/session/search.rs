@@ -7,6 +7,7 @@
 use core::fmt;
 use core::str::FromStr;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use faultline_abi::sv39::{Access, satp_root};
 use faultline_abi::trace::{FrameOp, ProcessOp};
 use faultline_abi::{PhysAddr, Ppn, VirtAddr, hex};
@@ -58,7 +59,7 @@ pub enum Condition {
 }
 
 /// In which direction to look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub enum Direction {
     /// Into the past.
     Back,

@@ -8,15 +8,24 @@ use std::panic::PanicHookInfo;
 use std::rc::Rc;
 
 use faultline_abi::scenario::Image;
-use faultline_web::engine::{Engine, Fetched, Manifest, Next, unpack};
-use faultline_web::protocol::{Command, Load, PULSE, Progress, Stage, Update};
-use js_sys::Promise;
+use faultline_web::engine::{Engine, Fetched, Lack, Manifest, Next, unpack};
+use faultline_web::protocol::{self, Command, Load, PULSE, Progress, Stage, Update};
+use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, MessagePort, Response};
+use web_sys::{DedicatedWorkerGlobalScope, Event, MessageChannel, MessageEvent, MessagePort, Response};
 
 /// What the images beside this script are.
 const MANIFEST: &str = "images/manifest.json";
+
+/// Which images are fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Images {
+    /// What the run needs to be shown.
+    Enough,
+    /// All of them.
+    Whole,
+}
 
 /// Everything the worker holds.
 struct Worker {
@@ -29,6 +38,8 @@ struct Worker {
     timer: Cell<Option<i32>>,
     /// Counts what has been asked for, so that a slice of something older is ignored.
     turn: Cell<u32>,
+    /// Whether the whole images are on their way.
+    is_completing: Cell<bool>,
 }
 
 /// A mistake in the worker itself: the page shows what is said here beside the news that the machine
@@ -40,9 +51,8 @@ fn report(info: &PanicHookInfo<'_>) {
 }
 
 fn tell(scope: &DedicatedWorkerGlobalScope, updates: &[Update]) {
-    let text = serde_json::to_string(updates).expect("an update has only strings for keys");
     // Fails only when the page is gone, and then nobody listens.
-    let _ = scope.post_message(&JsValue::from_str(&text));
+    let _ = scope.post_message(&Uint8Array::from(&*protocol::written(updates)));
 }
 
 fn main() {
@@ -56,6 +66,7 @@ fn main() {
         tick: RefCell::new(None),
         timer: Cell::new(None),
         turn: Cell::new(0),
+        is_completing: Cell::new(false),
     });
     listen(&worker, &channel.port2());
     worker.tell(&[Update::Ready]);
@@ -64,11 +75,12 @@ fn main() {
 fn listen(worker: &Rc<Worker>, soon: &MessagePort) {
     let (on_command, on_soon, on_timer) = (worker.clone(), worker.clone(), worker.clone());
     let command = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
-        let text = message.data().as_string().unwrap_or_default();
-        if text == PULSE {
+        let data = message.data();
+        if data.as_string().as_deref() == Some(PULSE) {
             return tell(&on_command.scope, &[]);
         }
-        match serde_json::from_str(&text) {
+        let bytes = data.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec).unwrap_or_default();
+        match protocol::read(&bytes) {
             Ok(command) => on_command.command(command),
             Err(error) => {
                 on_command.tell(&[Update::Failed(format!("The page asked for something unknown: {error}."))])
@@ -90,16 +102,53 @@ impl Worker {
     fn command(self: &Rc<Self>, command: Command) {
         if let Command::Load(load) = command {
             let worker = self.clone();
-            spawn_local(async move { worker.load(load).await });
+            spawn_local(async move { worker.load(load, Images::Enough).await });
             return;
         }
+        if command == Command::Shown {
+            self.shown();
+        }
+        if matches!(command, Command::Type(_))
+            && let Lack::WholeImages(load) = self.lack()
+        {
+            let worker = self.clone();
+            spawn_local(async move {
+                match worker.complete(load).await {
+                    Ok(()) => worker.do_command(command),
+                    Err(why) => worker.tell(&[Update::Failed(why)]),
+                }
+            });
+            return;
+        }
+        self.do_command(command);
+    }
+
+    /// The page fault is on the screen: there is time for what was not needed until then.
+    fn shown(self: &Rc<Self>) {
+        if let Ok(event) = Event::new("shown") {
+            // The script that started the worker waits for the first of these.
+            let _ = self.scope.dispatch_event(&event);
+        }
+        if let Lack::WholeImages(load) = self.lack()
+            && !self.is_completing.replace(true)
+        {
+            let worker = self.clone();
+            spawn_local(async move {
+                // Without the network the run can be walked through all the same; the next step asks again.
+                let _ = worker.complete(load).await;
+                worker.is_completing.set(false);
+            });
+        }
+    }
+
+    fn do_command(self: &Rc<Self>, command: Command) {
         let updates = self.engine.borrow_mut().as_mut().map(|engine| engine.command(command));
         self.tell(&updates.unwrap_or_default());
         self.go_on();
     }
 
-    async fn load(self: Rc<Self>, load: Load) {
-        let booted = match self.fetch_all(&load).await {
+    async fn load(self: Rc<Self>, load: Load, images: Images) {
+        let booted = match self.fetch_all(&load, images).await {
             Ok(fetched) => Engine::boot(load, fetched),
             Err(why) => Err(why),
         };
@@ -113,8 +162,21 @@ impl Worker {
         }
     }
 
+    fn lack(&self) -> Lack {
+        self.engine.borrow().as_ref().map_or(Lack::Nothing, Engine::lack)
+    }
+
+    /// Fetches the whole images of a run that began without them, and goes on with them.
+    async fn complete(self: &Rc<Self>, load: Load) -> Result<(), String> {
+        let fetched = self.fetch_all(&load, Images::Whole).await?;
+        let updates = self.engine.borrow_mut().as_mut().map(|engine| engine.complete(fetched));
+        self.tell(&updates.transpose()?.unwrap_or_default());
+        self.go_on();
+        Ok(())
+    }
+
     /// Runs a slice; `turn` names the turn that asked for it.
-    fn slice(&self, turn: Option<f64>) {
+    fn slice(self: &Rc<Self>, turn: Option<f64>) {
         if turn.is_some_and(|turn| turn != f64::from(self.turn.get())) {
             return;
         }
@@ -124,7 +186,13 @@ impl Worker {
     }
 
     /// Asks for the next slice, in place of one asked for before.
-    fn go_on(&self) {
+    fn go_on(self: &Rc<Self>) {
+        if let Lack::AnotherStart(load) = self.lack() {
+            self.engine.replace(None);
+            let worker = self.clone();
+            spawn_local(async move { worker.load(load, Images::Whole).await });
+            return;
+        }
         let next = self.engine.borrow().as_ref().map_or(Next::Command, Engine::next);
         let turn = self.turn.get().wrapping_add(1);
         self.turn.set(turn);
@@ -155,7 +223,7 @@ impl Worker {
         tell(&self.scope, updates);
     }
 
-    async fn fetch_all(&self, load: &Load) -> Result<Fetched, String> {
+    async fn fetch_all(&self, load: &Load, images: Images) -> Result<Fetched, String> {
         let manifest = self.request(MANIFEST);
         let scenario = match &load.text {
             Some(text) => Fetched::scenario(&load.scenario, text.as_bytes())?,
@@ -165,30 +233,38 @@ impl Worker {
             }
         };
         let manifest = Manifest::read(&body(MANIFEST, manifest).await?)?;
-        self.fetching(1);
-        let kernel = self.image(&manifest, &scenario.images.kernel);
-        let disk = scenario.images.disk.as_ref().map(|disk| self.image(&manifest, disk));
+        let first = manifest.first(load, &scenario).filter(|_| images == Images::Enough);
+        let place = |image: &Image| match &first {
+            Some(_) => Manifest::first_place(image),
+            None => manifest.place(image),
+        };
+        self.fetching(1, images);
+        let kernel = self.image(place(&scenario.images.kernel));
+        let disk = scenario.images.disk.as_ref().map(|disk| self.image(place(disk)));
         let kernel = kernel.await?;
-        self.fetching(2);
+        self.fetching(2, images);
         let disk = match disk {
             Some(disk) => Some(disk.await?),
             None => None,
         };
-        self.fetching(3);
-        Ok(Fetched::new(scenario, kernel, disk))
+        self.fetching(3, images);
+        let fetched = Fetched::new(scenario, kernel, disk);
+        Ok(match first {
+            Some(first) => fetched.for_first_run(first),
+            None => fetched,
+        })
     }
 
-    fn fetching(&self, done: u64) {
+    /// Nobody waits for the images that are fetched while the run is shown.
+    fn fetching(&self, done: u64, images: Images) {
+        if images == Images::Whole {
+            return;
+        }
         self.tell(&[Update::Progress(Progress { stage: Stage::Fetching, done, of: 3 })]);
     }
 
     /// Asks for an image at once; the answer can be awaited later.
-    fn image(
-        &self,
-        manifest: &Manifest,
-        image: &Image,
-    ) -> impl Future<Output = Result<Vec<u8>, String>> + use<> {
-        let file = manifest.place(image);
+    fn image(&self, file: String) -> impl Future<Output = Result<Vec<u8>, String>> + use<> {
         let request = self.request(&file);
         async move { unpack(&file, &body(&file, request).await?) }
     }
@@ -209,5 +285,5 @@ async fn body(file: &str, request: Promise) -> Result<Vec<u8>, String> {
     }
     let buffer = response.array_buffer().map_err(|_| failed("it has no contents"))?;
     let buffer = JsFuture::from(buffer).await.map_err(|_| failed("the connection broke"))?;
-    Ok(js_sys::Uint8Array::new(&buffer).to_vec())
+    Ok(Uint8Array::new(&buffer).to_vec())
 }

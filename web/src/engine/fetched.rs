@@ -5,6 +5,7 @@ use faultline_machine::scenario::parse;
 use faultline_machine::session::Boot;
 use sha2::{Digest, Sha256};
 
+use super::packed::First;
 use crate::protocol::Load;
 
 /// The images' identities.
@@ -27,6 +28,8 @@ pub struct Fetched {
     pub disk: Option<Vec<u8>>,
     /// What they are.
     pub images: Images,
+    /// Where they serve one run only: SHA-256 over every event of it.
+    pub exact: Option<String>,
 }
 
 impl Fetched {
@@ -42,7 +45,13 @@ impl Fetched {
     #[must_use]
     pub fn new(scenario: Scenario, kernel: Vec<u8>, disk: Option<Vec<u8>>) -> Self {
         let images = Images { kernel_sha256: sha256(&kernel), disk_sha256: disk.as_deref().map(sha256) };
-        Self { scenario, kernel, disk, images }
+        Self { scenario, kernel, disk, images, exact: None }
+    }
+
+    /// The same, with images that serve this run alone.
+    #[must_use]
+    pub fn for_first_run(self, first: First) -> Self {
+        Self { images: first.images, exact: Some(first.exact), ..self }
     }
 
     /// The scenario with the page's options in force, and what boots it. An empty option is none: the kernel

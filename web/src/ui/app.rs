@@ -37,6 +37,7 @@ use super::tlb::TlbPane;
 use super::tour::Tour;
 use super::transport::Transport;
 use super::tree::PageTable;
+use super::whole::{Extent, use_new_extent};
 use super::wiring::{desk, restart, use_flow_control, wishes};
 use crate::model::{Action, Model};
 
@@ -61,6 +62,7 @@ pub fn App() -> Html {
         let dispatcher = store.dispatcher();
         use_callback((), move |action: Action, ()| dispatcher.dispatch(action))
     };
+    let extent = use_new_extent();
     let direct = desk(store.0.clone(), &link, &report);
     let (quiz, desk) = use_quiz(&direct);
     let shell = use_new_shell();
@@ -76,26 +78,39 @@ pub fn App() -> Html {
         Callback::from(move |chosen| characters.set(chosen))
     };
     html! {
-        <ContextProvider<Shell> context={shell.clone()}><ContextProvider<ModeSwitch> context={modes.clone()}><ContextProvider<Quiz> context={quiz.clone()}>
-            { skip(&modes) }
-            <EmbedBar desk={desk.clone()} />
+        <ContextProvider<Shell> context={shell.clone()}><ContextProvider<ModeSwitch> context={modes.clone()}><ContextProvider<Quiz> context={quiz.clone()}><ContextProvider<Extent> context={extent}>
+            if extent == Extent::Whole { { skip(&modes) } <EmbedBar desk={desk.clone()} /> }
             <div class="top">
-                <Header desk={desk.clone()} />
-                <div class="bar controls">
-                    <Transport desk={desk.clone()} />
-                    <Timeline desk={desk.clone()} />
-                </div>
+                if extent == Extent::Whole { { top(&desk) } }
             </div>
             <p class="visually-hidden" aria-live="polite" id="live">{ desk.model.sentence() }</p>
-            <div class="notices"><Autosave desk={desk.clone()} /><Notices desk={desk.clone()} restart={restart(&desk)} dismiss={report.reform(|()| Action::Dismiss)} /><Questions {quiz} desk={direct} /></div>
-            if modes.modes.compare { <Compare desk={desk.clone()} /> } else { { panes(&desk, &shell) } }
-            <Selected desk={desk.clone()} />
-            <footer>
-                <Help characters={*characters} {choose} />
-                <p>{ "Every number on this page comes from a RISC-V machine that executed a real kernel, here in your browser." }</p>
-            </footer>
-            <Presenter {desk} />
-        </ContextProvider<Quiz>></ContextProvider<ModeSwitch>></ContextProvider<Shell>>
+            <div class="notices">
+                if extent == Extent::Whole { <Autosave desk={desk.clone()} /> }
+                <Notices desk={desk.clone()} restart={restart(&desk)} dismiss={report.reform(|()| Action::Dismiss)} />
+                if extent == Extent::Whole { <Questions {quiz} desk={direct} /> }
+            </div>
+            if extent == Extent::Whole && modes.modes.compare { <Compare desk={desk.clone()} /> } else { { panes(&desk, &shell, extent) } }
+            if extent == Extent::Whole {
+                <Selected desk={desk.clone()} />
+                <footer>
+                    <Help characters={*characters} {choose} />
+                    <p>{ "Every number on this page comes from a RISC-V machine that executed a real kernel, here in your browser." }</p>
+                </footer>
+                <Presenter {desk} />
+            }
+        </ContextProvider<Extent>></ContextProvider<Quiz>></ContextProvider<ModeSwitch>></ContextProvider<Shell>>
+    }
+}
+
+fn top(desk: &Desk) -> Html {
+    html! {
+        <>
+            <Header desk={desk.clone()} />
+            <div class="bar controls">
+                <Transport desk={desk.clone()} />
+                <Timeline desk={desk.clone()} />
+            </div>
+        </>
     }
 }
 
@@ -107,30 +122,48 @@ fn skip(modes: &ModeSwitch) -> Html {
     html! { <a class="skip" href={target}>{ words }</a> }
 }
 
-fn panes(desk: &Desk, shell: &Shell) -> Html {
+fn panes(desk: &Desk, shell: &Shell, extent: Extent) -> Html {
     let maximised = shell.arrangement.maximised().map(|_| "maximised");
+    let is_whole = extent == Extent::Whole;
     html! {
         <main id="panes" class={classes!(maximised)}>
             <div class="column story">
                 <Tour desk={desk.clone()} />
                 <FaultCard desk={desk.clone()} />
-                <SourcePane desk={desk.clone()} />
-                <Events desk={desk.clone()} />
+                if is_whole { <SourcePane desk={desk.clone()} /><Events desk={desk.clone()} /> }
             </div>
             <div class="column">
-                <AddressSpace desk={desk.clone()} />
-                <PageTable desk={desk.clone()} />
-                <Frames desk={desk.clone()} />
-                <Eviction desk={desk.clone()} />
+                if is_whole { { memory(desk) } }
             </div>
             <div class="column">
-                <Console desk={desk.clone()} />
-                <Processes desk={desk.clone()} />
-                <TlbPane desk={desk.clone()} />
-                <Plots desk={desk.clone()} />
-                <PoliciesPane desk={desk.clone()} />
-                <About desk={desk.clone()} />
+                if is_whole { { around(desk) } }
             </div>
         </main>
+    }
+}
+
+/// The column of memory.
+fn memory(desk: &Desk) -> Html {
+    html! {
+        <>
+            <AddressSpace desk={desk.clone()} />
+            <PageTable desk={desk.clone()} />
+            <Frames desk={desk.clone()} />
+            <Eviction desk={desk.clone()} />
+        </>
+    }
+}
+
+/// The column of what stands around memory.
+fn around(desk: &Desk) -> Html {
+    html! {
+        <>
+            <Console desk={desk.clone()} />
+            <Processes desk={desk.clone()} />
+            <TlbPane desk={desk.clone()} />
+            <Plots desk={desk.clone()} />
+            <PoliciesPane desk={desk.clone()} />
+            <About desk={desk.clone()} />
+        </>
     }
 }

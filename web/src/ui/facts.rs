@@ -8,6 +8,7 @@ use yew::prelude::*;
 use super::desk::Desk;
 use super::origin::Origin;
 use super::term::explanation;
+use super::whole::{Extent, use_extent};
 use crate::card::{Card, Place};
 use crate::linked::Selection;
 use crate::words::{self, Explained, Field, area_name, field_in};
@@ -24,7 +25,7 @@ pub(super) struct Props {
 /// The registers in a grid, and below them the explanation of the one that was pressed.
 #[component]
 pub(super) fn Facts(Props { desk, card }: &Props) -> Html {
-    let open = use_state_eq(|| None::<Field>);
+    let (open, extent) = (use_state_eq(|| None::<Field>), use_extent());
     let trap = &card.trap;
     let process = card.process.as_ref().map_or_else(|| "unknown".into(), crate::state::Process::label);
     let program = match card.mode {
@@ -47,7 +48,7 @@ pub(super) fn Facts(Props { desk, card }: &Props) -> Html {
                 { fact(Field::Area, "falls-into", place(card)) }
                 { fact(Field::Satp, "satp", root(desk, card)) }
             </dl>
-            <Origin {program} pc={trap.sepc} />
+            if extent == Extent::Whole { <Origin {program} pc={trap.sepc} /> }
             if let Some(which) = *open {
                 { explanation(field_in(which, trap.to)) }
             }

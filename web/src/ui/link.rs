@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
 use yew::prelude::*;
@@ -10,7 +11,7 @@ use yew::prelude::*;
 use super::pulse::Pulse;
 use super::site;
 use crate::model::Action;
-use crate::protocol::{Command, Update};
+use crate::protocol::{self, Command, Update};
 
 /// Beside the script that starts the page.
 const SCRIPT: &str = "worker_loader.js";
@@ -98,9 +99,8 @@ impl WorkerLink {
     fn listener(&self, report: Callback<Action>) -> Closure<dyn FnMut(MessageEvent)> {
         let link = self.clone();
         Closure::new(move |message: MessageEvent| {
-            let text = message.data().as_string().unwrap_or_default();
             link.heard();
-            match serde_json::from_str::<Vec<Update>>(&text) {
+            match protocol::read::<Vec<Update>>(&bytes(&message)) {
                 Ok(updates) => {
                     if updates.contains(&Update::Ready) {
                         link.deliver(&report);
@@ -135,10 +135,14 @@ impl WorkerLink {
     }
 }
 
+/// What a message holds; nothing where it holds something else.
+fn bytes(message: &MessageEvent) -> Vec<u8> {
+    message.data().dyn_ref::<Uint8Array>().map(Uint8Array::to_vec).unwrap_or_default()
+}
+
 fn post(worker: &Worker, command: &Command) {
-    let text = serde_json::to_string(command).expect("a command has only strings for keys");
     // Fails only for a worker that is gone, and that is reported by its error event.
-    let _ = worker.post_message(&JsValue::from_str(&text));
+    let _ = worker.post_message(&Uint8Array::from(&*protocol::written(command)));
 }
 
 fn told(error: &JsValue) -> String {

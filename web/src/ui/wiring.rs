@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use wasm_bindgen::{JsCast, prelude::Closure};
 use yew::prelude::*;
 
 use super::desk::Desk;
@@ -9,9 +10,10 @@ use super::keys::{Way, Wish};
 use super::link::WorkerLink;
 use super::shell::Shell;
 use super::transport::pace;
+use super::whole::announce_shown;
 use crate::arrangement::Change;
 use crate::linked::linked;
-use crate::model::{Action, Model};
+use crate::model::{Action, Link, Model};
 use crate::protocol::{Command, Load, Target};
 
 /// The desk on which this model lies.
@@ -74,15 +76,23 @@ pub(super) fn restart(desk: &Desk) -> Callback<()> {
     })
 }
 
-/// Tells the worker once the page has shown what it reported, so that it reports no more than can be seen.
+/// Tells the worker once the page has shown what it reported, so that it reports no more than can be seen; and
+/// the script that started the page, which then loads what was not needed so far.
 #[hook]
 pub(super) fn use_flow_control(desk: &Desk) {
-    let (running, send) = (desk.model.is_running(), desk.send.clone());
-    let shown = desk.model.snapshot.as_ref().map(|snapshot| snapshot.step);
-    use_effect_with((running, shown), move |&(running, _)| {
-        if running && let Some(window) = web_sys::window() {
-            let ready = wasm_bindgen::prelude::Closure::once_into_js(move || send.emit(Command::Shown));
-            let _ = window.request_animation_frame(wasm_bindgen::JsCast::unchecked_ref(&ready));
+    let model = &desk.model;
+    let (running, send) = (model.is_running(), desk.send.clone());
+    let shown = model.snapshot.as_ref().map(|snapshot| snapshot.step);
+    let has_failed = model.failure.is_some() || matches!(model.link, Link::Lost(_));
+    use_effect_with((running, shown, has_failed), move |&(_, shown, has_failed)| {
+        if (shown.is_some() || has_failed)
+            && let Some(window) = web_sys::window()
+        {
+            let ready = Closure::once_into_js(move || {
+                send.emit(Command::Shown);
+                announce_shown();
+            });
+            let _ = window.request_animation_frame(JsCast::unchecked_ref(&ready));
         }
     });
 }

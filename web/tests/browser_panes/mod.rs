@@ -201,6 +201,7 @@ fn a_tour_is_walked_edited_and_undone() {
         page.shows("#note", "A new one.").await;
         // What is not saved is offered at the next visit.
         page.load().await;
+        page.until("the offer", "document.querySelector('#unsaved-restore')").await;
         page.click("#unsaved-restore").await;
         page.shows("#note", "A new one.").await;
         page

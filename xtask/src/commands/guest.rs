@@ -20,7 +20,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     guest::build()?;
     if let Some(folder) = destination(options)? {
-        guest::copy_for_page(&folder)?;
+        guest::copy_for_page(&folder, None)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -36,7 +36,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let start = Instant::now();
-    let profile = if options.dev { Profile::Quick } else { Profile::Published };
+    let profile = if options.dev { Profile::Quick } else { Profile::Whole };
     let dist = if options.no_build { workspace::dist() } else { web::build(profile)? };
     ensure!(
         dist.join("index.html").exists(),

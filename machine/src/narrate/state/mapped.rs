@@ -1,11 +1,12 @@
 //! What the page tables map, as the kernel's word is compared with it.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use faultline_abi::sv39::Pte;
 use faultline_abi::{PhysAddr, VirtAddr};
 use serde::{Deserialize, Serialize};
 
 /// A page that a living process maps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Mapped {
     /// The process's root table.
     pub root: PhysAddr,

@@ -1,0 +1,213 @@
+//! Which functions the page and its worker need until the first page fault is on the screen: a first visit
+//! in Chromium, with programs that mark what they run, tells.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use sha2::{Digest, Sha256};
+use tiny_http::{Method, Request, Response, Server};
+
+use crate::{
+    browser, guest,
+    opening::Opening,
+    process,
+    server::{self, Site},
+    split::{self, Needed},
+    ui,
+    web::{self, Program},
+    workspace,
+};
+
+/// How long a first visit may take, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Visits that are tried: a browser may hang.
+const VISITS: usize = 4;
+
+/// Where the programs say what has run; the name of the program follows.
+const RAN: &str = "/ran/";
+
+/// Starts the page, and some time behind its first page fault tells what has run.
+const START: &str = "import init from './app.js';
+import { tell } from './ran.js';
+tell('app', init);
+";
+
+/// The same for the worker.
+const LOADER: &str = "import init from './worker.js';
+import { tell } from './ran.js';
+tell('worker', init);
+";
+
+/// What both have in common. What runs shortly behind the first page fault is needed at first, too.
+const TELL: &str = "export async function tell(name, init) {
+  const shown = new Promise((done) => addEventListener('shown', done, { once: true }));
+  const wasm = await init();
+  await shown;
+  await new Promise((done) => setTimeout(done, 1500));
+  const ran = Object.keys(wasm).filter((key) => /^ran[0-9]+$/.test(key) && wasm[key].value === 1);
+  await fetch(new URL('/ran/' + name, location.href), { method: 'POST', body: ran.join(' ') });
+}
+";
+
+/// The programs, each in two parts; as they are where nobody can look which functions are needed.
+pub(crate) fn in_parts(programs: Vec<Program>, opening: &Opening) -> Result<Vec<Program>> {
+    let Some(browser) = browser::find() else {
+        ui::warn("without Chromium nobody can tell what of the page is needed first: it is loaded whole");
+        return Ok(programs);
+    };
+    let stamp = stamp(&programs)?;
+    let folder = workspace::web_build().join("parts");
+    let known = folder.join("stamp");
+    if !fs::read_to_string(&known).is_ok_and(|old| old == stamp) {
+        web::remove(&folder)?;
+        let needed = ui::step("Looking which functions a first visit needs", || {
+            first_visit(&programs, opening, &browser.chromium)
+        })?;
+        for program in &programs {
+            let needed =
+                needed.get(&program.name).with_context(|| format!("{} told nothing", program.name))?;
+            cut(program, needed, &folder.join(&program.name))?;
+        }
+        fs::write(&known, &stamp)?;
+    }
+    let in_parts = |program: Program| Program { folder: folder.join(&program.name), ..program };
+    Ok(programs.into_iter().map(in_parts).collect())
+}
+
+/// Changes with everything that decides what runs.
+fn stamp(programs: &[Program]) -> Result<String> {
+    let mut digest = Sha256::new();
+    let mut add = |file: &Path| -> Result<()> {
+        digest.update(fs::read(file).with_context(|| format!("reading {}", file.display()))?);
+        Ok(())
+    };
+    programs.iter().try_for_each(|program| add(&program.wasm()))?;
+    for (image, _) in guest::PAGE_IMAGES {
+        add(&workspace::guest_images().join(image))?;
+    }
+    digest.update(concat!(include_str!("split.rs"), include_str!("first.rs")));
+    Ok(format!("{:x}", digest.finalize()))
+}
+
+/// Writes the program's parts to a folder.
+fn cut(program: &Program, needed: &Needed, folder: &Path) -> Result<()> {
+    web::copy_all(&program.folder, folder)?;
+    let parts = split::in_two(&fs::read(program.wasm())?, needed)
+        .with_context(|| format!("cutting {} in two", program.name))?;
+    let name = &program.name;
+    fs::write(folder.join(format!("{name}_bg.wasm")), parts.first)?;
+    fs::write(folder.join(Program::rest(name)), parts.rest)?;
+    let script = folder.join(format!("{name}.js"));
+    let joined = joined(&fs::read_to_string(&script)?, name)?;
+    fs::write(&script, joined).with_context(|| format!("writing {}", script.display()))
+}
+
+/// The script that binds a program to JavaScript, with a way to its second part.
+fn joined(script: &str, name: &str) -> Result<String> {
+    let imports = format!("\"./{name}_bg.js\": import0,");
+    if !script.contains(&imports) {
+        bail!("{name}.js passes its imports in a way that is not known here");
+    }
+    let (module, function) = split::ASK;
+    let with_ours =
+        script.replace(&imports, &format!("{imports}\n        {module}: {{ {function}: part.now }},"));
+    let rest = Program::rest(name);
+    Ok(format!(
+        "import {{ rest }} from './rest.js';\nconst part = rest('{rest}', () => wasm);\nexport const loadRest = part.load;\n{with_ours}"
+    ))
+}
+
+/// Opens the page once and listens to what each program says has run.
+fn first_visit(programs: &[Program], opening: &Opening, chromium: &Path) -> Result<BTreeMap<String, Needed>> {
+    let site = workspace::web_build().join("first-visit");
+    web::remove(&site)?;
+    let marked: Vec<Program> =
+        programs.iter().map(|program| marked(program, &site)).collect::<Result<_>>()?;
+    let page = site.join("page");
+    let html = web::put_together(&page, &marked, Some(opening))?;
+    for (name, text) in
+        [("index.html", &*html), ("start.js", START), ("worker_loader.js", LOADER), ("ran.js", TELL)]
+    {
+        fs::write(page.join(name), text)?;
+    }
+    let mut outcome = Err(anyhow!("nobody has visited the page"));
+    for visit in 0..VISITS {
+        let server = Server::http((Ipv4Addr::LOCALHOST, 0)).map_err(|error| anyhow!("no port: {error}"))?;
+        let address = server.server_addr().to_ip().context("the server has no address")?;
+        let profile = site.join(format!("browser-{visit}"));
+        let _visitor = Visitor::new(chromium, &profile, &format!("http://{address}/"))?;
+        outcome = listen(&server, &Site::new(&page), programs.len());
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+fn marked(program: &Program, site: &Path) -> Result<Program> {
+    let folder = site.join(&program.name);
+    web::copy_all(&program.folder, &folder)?;
+    let marked = Program { name: program.name.clone(), folder };
+    fs::write(marked.wasm(), split::marked(&fs::read(program.wasm())?)?)?;
+    Ok(marked)
+}
+
+/// Serves the page until so many programs have told what they ran.
+fn listen(server: &Server, site: &Site, programs: usize) -> Result<BTreeMap<String, Needed>> {
+    let (mut told, end) = (BTreeMap::new(), Instant::now() + PATIENCE);
+    while told.len() < programs {
+        let left = end.saturating_duration_since(Instant::now());
+        match server.recv_timeout(left)? {
+            Some(request) if *request.method() == Method::Post => {
+                let (name, needed) = told_by(request)?;
+                told.insert(name, needed);
+            }
+            Some(request) => server::answer(request, site),
+            None => bail!("the page did not show its first page fault within {} s", PATIENCE.as_secs()),
+        }
+    }
+    Ok(told)
+}
+
+fn told_by(mut request: Request) -> Result<(String, Needed)> {
+    let mut marks = String::new();
+    request.as_reader().read_to_string(&mut marks).context("reading what a program ran")?;
+    let name = request.url().strip_prefix(RAN).context("nobody asked for this")?.to_owned();
+    // The page may be gone already.
+    let _ = request.respond(Response::empty(204));
+    Ok((name, split::needed(&marks)?))
+}
+
+/// A browser that looks at the page; it ends when this is dropped.
+struct Visitor(Child);
+
+impl Visitor {
+    fn new(chromium: &Path, profile: &PathBuf, url: &str) -> Result<Self> {
+        let mut command = Command::new(chromium);
+        command.args(["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic"]);
+        command.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
+        command.args(["--hide-scrollbars", "--window-size=1280,900"]);
+        let mut user_data = std::ffi::OsString::from("--user-data-dir=");
+        user_data.push(profile);
+        command.arg(user_data).arg(url);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child =
+            command.spawn().with_context(|| format!("cannot start `{}`", process::shown(&command)))?;
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
