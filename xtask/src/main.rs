@@ -73,7 +73,7 @@ enum Command {
     /// Say what is found on this machine, what is missing and what to do
     Doctor,
     /// Record the golden files anew and show what changed
-    Bless,
+    Bless(commands::bless::Options),
     /// Run random programs on QEMU and on Faultline and compare every trap
     Differential(commands::differential::Options),
     /// Put known mistakes into a copy of the machine and see that the tests notice each
@@ -97,7 +97,7 @@ fn main() -> ExitCode {
         Command::Sweep(options) => commands::sweep::run(&options),
         Command::Trunk(options) => commands::trunk::run(&options),
         Command::Doctor => commands::doctor::run(),
-        Command::Bless => commands::bless::run(),
+        Command::Bless(options) => commands::bless::run(&options),
         Command::Differential(options) => commands::differential::run(&options),
         Command::Mutants => commands::mutants::run(),
         Command::Fuzz(options) => commands::fuzz::run(&options),

@@ -21,7 +21,7 @@ pub(super) fn Swap(PaneProps { desk }: &PaneProps) -> Html {
             if reclaim.slots.is_empty() {
                 <p class="hint">{ "No page was written to swap yet." }</p>
             } else {
-                <p class="hint" id="swap-count">{ format!("{held} pages lie in swap.") }</p>
+                <p class="hint" id="swap-count">{ format!("Pages in swap: {held}.") }</p>
                 <div class="cells" id="slots">
                     { for reclaim.slots.iter().take(SLOTS_MAX).map(|(&number, slot)| cell(desk, number, slot)) }
                 </div>
@@ -33,7 +33,7 @@ pub(super) fn Swap(PaneProps { desk }: &PaneProps) -> Html {
 fn disk(desk: &Desk) -> String {
     let view = &desk.model.view;
     format!(
-        "{} reads ({} sectors) and {} writes ({} sectors) of the disk so far.",
+        "The disk so far: reads {} (sectors {}), writes {} (sectors {}).",
         view.reclaim.reads, view.sectors_read, view.reclaim.writes, view.sectors_written
     )
 }

@@ -120,7 +120,7 @@ fn the_hand_looks_and_a_page_goes_to_swap() {
         page.click("#eviction-table").await;
         page.shows("#sweep-rows", "the victim").await;
         page.press("to-end").await;
-        page.shows("#swap-count", "pages lie in swap").await;
+        page.shows("#swap-count", "Pages in swap: ").await;
         page.shows("#disk-count", "writes").await;
         page.click("#plots-table").await;
         page.shows("#plots-rows", "pages evicted").await;

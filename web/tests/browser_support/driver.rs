@@ -101,11 +101,21 @@ impl Browser {
     }
 
     /// Gives the page a window of this size, and the system these colours.
-    pub(crate) async fn appear(&self, (width, height): (u32, u32), scheme: &str) {
+    pub(crate) async fn appear(&self, size: (u32, u32), scheme: &str) {
+        self.emulate(size, json!([{"name": "prefers-color-scheme", "value": scheme}])).await;
+    }
+
+    /// The same for somebody who wants no motion, so that a picture has nothing half-way in it.
+    pub(crate) async fn appear_still(&self, size: (u32, u32), scheme: &str) {
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"}]);
+        self.emulate(size, features).await;
+    }
+
+    async fn emulate(&self, (width, height): (u32, u32), features: Value) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
-        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        self.devtools("Emulation.setEmulatedMedia", features).await;
+        self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod driver;
 pub(crate) mod host;
+pub(crate) mod picture;
 
 use std::future::Future;
 use std::time::{Duration, Instant};

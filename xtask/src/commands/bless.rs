@@ -7,10 +7,24 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 
+use super::test;
 use crate::{guest, machine, process, scenario, toolchain, ui, workspace};
 
-pub(crate) fn run() -> Result<ExitCode> {
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Take the reference pictures of the page anew instead
+    #[arg(long)]
+    screens: bool,
+}
+
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    if options.screens {
+        test::bless_screens()?;
+        ui::note("look at every picture in web/tests/screens before you commit it");
+        return Ok(ExitCode::SUCCESS);
+    }
     guest::build()?;
     let faultline = machine::build()?;
     let golden = workspace::root().join("static/golden");

@@ -1,11 +1,15 @@
 //! The page in a real browser.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::Result;
 
 use super::{Outcome, native, results};
-use crate::{axe, browser, machine, server, sizes, toolchain, ui, web, workspace};
+use crate::{
+    axe,
+    browser::{self, Browser},
+    machine, process, server, sizes, toolchain, ui, web, workspace,
+};
 
 pub(super) fn run() -> Result<Outcome> {
     let browser = match super::needed(browser::ensure())? {
@@ -13,16 +17,9 @@ pub(super) fn run() -> Result<Outcome> {
         Err(missing) => return Ok(missing.into()),
     };
     let dist = web::build(web::Profile::Published)?;
-    let faultline = machine::build()?;
     // Port 0: whichever is free, so that a page that is being served meanwhile is left alone.
     let server = server::start(&dist, [0])?;
-    let mut cargo = Command::new(toolchain::host_cargo());
-    cargo.args(["test", "--no-fail-fast", "--package", "faultline-web"]).current_dir(workspace::root());
-    cargo.args(native::test_files(|name| name.starts_with(native::BROWSER))?);
-    cargo.env("FAULTLINE_URL", server.url()).env("FAULTLINE_BIN", faultline);
-    cargo.env("FAULTLINE_GUEST", workspace::guest_images());
-    cargo.env("CHROMIUM", browser.chromium).env("CHROMEDRIVER", browser.chromedriver);
-    cargo.env("FAULTLINE_DIST", &dist);
+    let mut cargo = tests(browser, &dist, &server.url(), |name| name.starts_with(native::BROWSER))?;
     match super::needed(axe::ensure())? {
         Ok(axe) => {
             cargo.env("FAULTLINE_AXE", axe);
@@ -32,4 +29,31 @@ pub(super) fn run() -> Result<Outcome> {
     let mut count = results::of_cargo_test(&mut cargo)?;
     count.check("a first visit stays within the budget", sizes::of(&dist)?.check());
     Ok(Outcome::Ran(count))
+}
+
+/// Takes the reference pictures of the page anew.
+///
+/// # Errors
+/// Where there is no browser, or the page does not get where a picture is to be taken.
+pub(crate) fn bless_screens() -> Result<()> {
+    let dist = web::build(web::Profile::Published)?;
+    let server = server::start(&dist, [0])?;
+    let mut cargo = tests(browser::ensure()?, &dist, &server.url(), |name| name == SCREENS)?;
+    process::run(cargo.env("FAULTLINE_BLESS_SCREENS", "1"))
+}
+
+/// The tests that compare pictures.
+const SCREENS: &str = "browser_screens";
+
+/// Cargo with the tests of these files, and an environment that says where everything is.
+fn tests(browser: Browser, dist: &Path, url: &str, wanted: impl Fn(&str) -> bool) -> Result<Command> {
+    let faultline = machine::build()?;
+    let mut cargo = Command::new(toolchain::host_cargo());
+    cargo.args(["test", "--no-fail-fast", "--package", "faultline-web"]).current_dir(workspace::root());
+    cargo.args(native::test_files(wanted)?);
+    cargo.env("FAULTLINE_URL", url).env("FAULTLINE_BIN", faultline);
+    cargo.env("FAULTLINE_GUEST", workspace::guest_images());
+    cargo.env("CHROMIUM", browser.chromium).env("CHROMEDRIVER", browser.chromedriver);
+    cargo.env("FAULTLINE_DIST", dist);
+    Ok(cargo)
 }

@@ -17,6 +17,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use crate::ui;
+pub(super) use browser::bless_screens;
 use report::{Report, Row};
 use results::Count;
 
