@@ -147,7 +147,7 @@ fn the_presenter_has_one_key_a_clicker_and_notes() {
 
 #[test]
 fn speaker_notes_have_a_window_that_only_the_lecturer_sees() {
-    on_the_page(async |page: Page, _| {
+    on_the_page(async |page: Page, bench: Bench| {
         whole_run(&page).await;
         page.browser.key("p").await;
         page.until("the presenter", "!!document.querySelector('#presenter')").await;
@@ -179,6 +179,7 @@ fn speaker_notes_have_a_window_that_only_the_lecturer_sees() {
             "getComputedStyle(document.querySelector('.speaker')).borderLeftStyle === 'solid'",
         )
         .await;
+        assert_eq!(findings(&page, &bench, "html").await, Vec::<String>::new());
         // The clicker works whichever of the windows is in front.
         page.eval("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'n', bubbles: true, cancelable: true}))").await;
         page.until(
@@ -307,7 +308,7 @@ fn the_scenarios_own_questions_are_asked_where_it_says_and_scored() {
 
 #[test]
 fn an_embedded_page_shows_the_story_and_the_way_to_the_whole() {
-    on_the_page(async |mut page: Page, _| {
+    on_the_page(async |mut page: Page, bench: Bench| {
         let whole = page.url.clone();
         page.url = format!("{whole}#embed=1&scenario=guard-page.json");
         page.load().await;
@@ -326,6 +327,7 @@ fn an_embedded_page_shows_the_story_and_the_way_to_the_whole() {
         ] {
             assert_eq!(page.eval(&shown(id)).await, expected, "{id}");
         }
+        assert_eq!(findings(&page, &bench, "body").await, Vec::<String>::new());
         let link = page.eval("document.querySelector('#embed-open').getAttribute('href')").await;
         assert_eq!(link, "/#scenario=guard-page.json");
         page.press("let-it").await;
