@@ -311,6 +311,8 @@ fn an_embedded_page_shows_the_story_and_the_way_to_the_whole() {
     on_the_page(async |mut page: Page, bench: Bench| {
         let whole = page.url.clone();
         page.url = format!("{whole}#embed=1&scenario=guard-page.json");
+        // What fades in has no contrast yet.
+        page.browser.appear_still((1280, 900), "light").await;
         page.load().await;
         page.until(
             "the guard page",

@@ -64,7 +64,6 @@ impl NotesWindow {
 
 /// Title, language, colours and style of the page.
 fn dress(here: &Document, there: &Document) {
-    there.set_title("Faultline: speaker notes");
     let (Some(from), Some(to)) = (here.document_element(), there.document_element()) else { return };
     for name in ["lang", "data-theme"] {
         let _ = from.get_attribute(name).map(|value| to.set_attribute(name, &value));
@@ -79,6 +78,7 @@ fn dress(here: &Document, there: &Document) {
             let _ = copy.map(|copy| head.append_child(&copy));
         }
     }
+    there.set_title("Faultline: speaker notes");
 }
 
 /// A key that was pressed there, as if it were pressed here.
