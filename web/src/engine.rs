@@ -19,8 +19,8 @@ pub use first::Lack;
 pub use packed::{First, Manifest, unpack};
 
 use crate::protocol::{
-    Answer, Command, Explored, Load, Loaded, Pace, Progress, Question, Search, Stage, Target, Until, Update,
-    Watch,
+    Answer, Command, Course, Explored, Load, Loaded, Pace, Progress, Question, Search, Stage, Target, Until,
+    Update, Watch,
 };
 use crate::tour::stops;
 use futures::Typed;
@@ -142,18 +142,14 @@ impl Engine {
             Command::Pause => self.pause(),
             Command::Seek(target) => self.seek(target),
             Command::Search(search) => self.search(&search),
-            Command::Return(id) => self.return_to(id),
-            Command::Drop(id) => {
+            Command::Course(Course::Type(text)) => self.type_text(&text),
+            Command::Course(Course::Return(id)) => self.return_to(id),
+            Command::Course(Course::Drop(id)) => {
                 self.session.drop_branch(id);
                 vec![self.futures()]
             }
             Command::Watch(watch) => self.watch(watch),
             Command::Ask(question) => self.answer(question),
-            Command::Type(text) => self.type_text(&text),
-            Command::Shown => {
-                self.is_behind = false;
-                Vec::new()
-            }
             // The page starts a new worker for it.
             Command::Load(_) => Vec::new(),
         }
@@ -355,6 +351,10 @@ impl Engine {
 
     fn watch(&mut self, watch: Watch) -> Vec<Update> {
         match watch {
+            Watch::Shown => {
+                self.is_behind = false;
+                return Vec::new();
+            }
             Watch::Root(root) => self.camera.watch(root),
             Watch::Hart(hart) => self.camera.watch_hart(hart),
             Watch::Tlb(None) => self.tlb = None,

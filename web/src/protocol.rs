@@ -52,19 +52,23 @@ pub enum Command {
     Seek(Target),
     /// Go to where a condition holds, in a direction.
     Search(Search),
-    /// Walk in the future of this name, which was left; what was walked in is kept in its place.
-    Return(u32),
-    /// Forget the future of this name.
-    Drop(u32),
+    /// Another future, or one less.
+    Course(Course),
     /// Report this with every stop from now on.
     Watch(Watch),
     /// Answer a question about the present.
     Ask(Question),
+}
+
+/// What becomes of the run from here on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+pub enum Course {
     /// Type at the present; what was known behind it is kept as another future.
     Type(String),
-    /// The page shows what was reported last, and can take more while the machine runs. With the first of these the
-    /// worker's script loads what was not needed until then.
-    Shown,
+    /// Walk in the future of this name, which was left; what was walked in is kept in its place.
+    Return(u32),
+    /// Forget the future of this name.
+    Drop(u32),
 }
 
 /// What is looked for in the run.
@@ -94,6 +98,9 @@ pub struct Future {
 /// What the page wants to see at every stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub enum Watch {
+    /// What was reported last is on the screen: the page can take more while the machine runs. With the first of
+    /// these the worker's script loads what was not needed until then.
+    Shown,
     /// The page tables of this root; `None` follows the program that runs.
     Root(Option<PhysAddr>),
     /// The registers of this hart; `None` follows the hart that moves.

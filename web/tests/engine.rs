@@ -15,7 +15,7 @@ use faultline_web::catalogue;
 use faultline_web::engine::{Engine, Fetched, First, Lack, Next};
 use faultline_web::model::{Action, Model};
 use faultline_web::protocol::{
-    self, Command, Load, Pace, Progress, Question, Search, Stage, Target, Until, Update, Watch,
+    self, Command, Course, Load, Pace, Progress, Question, Search, Stage, Target, Until, Update, Watch,
 };
 use faultline_web::replacement::Policy;
 use faultline_web::tour::stops;
@@ -196,7 +196,7 @@ fn what_is_typed_is_part_of_the_run() {
 fn type_line(desk: &mut Desk, line: &str) {
     let text = format!("{line}\n");
     desk.model = std::mem::take(&mut desk.model).after(Action::Typed(text.clone()));
-    desk.ask(Command::Type(text));
+    desk.ask(Command::Course(Course::Type(text)));
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn while_it_runs_the_page_is_told_no_more_than_it_can_show() {
     let told = desk.engine.command(Command::Run(Pace::EventsPerSecond(20)));
     assert_eq!(stops(&told), 1);
     assert_eq!((0..5).map(|_| stops(&desk.engine.slice())).sum::<usize>(), 0, "nothing was shown yet");
-    assert!(desk.engine.command(Command::Shown).is_empty());
+    assert!(desk.engine.command(Command::Watch(Watch::Shown)).is_empty());
     assert_eq!(stops(&desk.engine.slice()), 1);
     assert_eq!(stops(&desk.engine.command(Command::Pause)), 1, "where it stops is always told");
 }
@@ -353,7 +353,7 @@ fn what_is_left_by_typing_in_the_past_can_be_returned_to_and_dropped() {
     let [left] = &desk.model.futures[..] else { panic!("{:?}", desk.model.futures) };
     assert_eq!(left.typed, "echo one\n");
     let two = desk.model.history.events.clone();
-    desk.ask(Command::Return(left.id));
+    desk.ask(Command::Course(Course::Return(left.id)));
     assert_eq!(desk.model.history.events, one);
     assert_eq!(desk.model.typed, typed);
     let [left] = &desk.model.futures[..] else { panic!("{:?}", desk.model.futures) };
@@ -361,12 +361,12 @@ fn what_is_left_by_typing_in_the_past_can_be_returned_to_and_dropped() {
     let id = left.id;
     desk.ask(Command::Seek(Target::End));
     assert!(console(&desk).contains("one") && !console(&desk).contains("two"));
-    desk.ask(Command::Return(id));
+    desk.ask(Command::Course(Course::Return(id)));
     assert_eq!(desk.model.history.events, two);
     let [left] = &desk.model.futures[..] else { panic!("{:?}", desk.model.futures) };
-    desk.ask(Command::Drop(left.id));
+    desk.ask(Command::Course(Course::Drop(left.id)));
     assert!(desk.model.futures.is_empty());
-    desk.ask(Command::Return(id));
+    desk.ask(Command::Course(Course::Return(id)));
     assert_eq!(desk.model.history.events, two, "there is no such future");
 }
 

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use faultline_abi::scenario::Image;
 use faultline_web::engine::{Engine, Fetched, Lack, Manifest, Next, unpack};
-use faultline_web::protocol::{self, Command, Load, PULSE, Progress, Stage, Update};
+use faultline_web::protocol::{self, Command, Course, Load, PULSE, Progress, Stage, Update, Watch};
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -105,10 +105,10 @@ impl Worker {
             spawn_local(async move { worker.load(load, Images::Enough).await });
             return;
         }
-        if command == Command::Shown {
+        if command == Command::Watch(Watch::Shown) {
             self.shown();
         }
-        if matches!(command, Command::Type(_))
+        if matches!(command, Command::Course(Course::Type(_)))
             && let Lack::WholeImages(load) = self.lack()
         {
             let worker = self.clone();

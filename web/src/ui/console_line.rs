@@ -4,7 +4,7 @@ use yew::prelude::*;
 
 use super::desk::PaneProps;
 use crate::model::Action;
-use crate::protocol::Command;
+use crate::protocol::{Command, Course};
 
 /// Where one types. Input is part of the run: it arrives at this place, and what came after it is kept as
 /// another future.
@@ -19,7 +19,7 @@ pub(super) fn Line(PaneProps { desk }: &PaneProps) -> Html {
                 let text = input.value() + "\n";
                 input.set_value("");
                 desk.act.emit(Action::Typed(text.clone()));
-                desk.send.emit(Command::Type(text));
+                desk.send.emit(Command::Course(Course::Type(text)));
             }
         })
     };

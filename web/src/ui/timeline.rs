@@ -5,7 +5,7 @@ use yew::prelude::*;
 use super::desk::{Desk, PaneProps};
 use super::step_button::StepButton;
 use crate::layout::{Shape, Tick, part, ticks};
-use crate::protocol::{Command, Future, Target};
+use crate::protocol::{Command, Course, Future, Target};
 
 /// What the marks mean; only those that occur are explained.
 const LEGEND: [(Shape, &str); 7] = [
@@ -74,9 +74,9 @@ fn futures(desk: &Desk) -> Html {
         html! {
             <li key={future.id}>
                 { format!("Another future from step {}{typed}: {} events. ", grouped(future.at), future.events) }
-                <button type="button" class="link return" disabled={!desk.model.is_ready()} onclick={desk.command(Command::Return(future.id))}>{ "Return to it" }</button>
+                <button type="button" class="link return" disabled={!desk.model.is_ready()} onclick={desk.command(Command::Course(Course::Return(future.id)))}>{ "Return to it" }</button>
                 { " " }
-                <button type="button" class="link drop" onclick={desk.command(Command::Drop(future.id))}>{ "Drop it" }</button>
+                <button type="button" class="link drop" onclick={desk.command(Command::Course(Course::Drop(future.id)))}>{ "Drop it" }</button>
             </li>
         }
     };

@@ -14,7 +14,7 @@ use super::whole::announce_shown;
 use crate::arrangement::Change;
 use crate::linked::linked;
 use crate::model::{Action, Link, Model};
-use crate::protocol::{Command, Load, Target};
+use crate::protocol::{Command, Load, Target, Watch};
 
 /// The desk on which this model lies.
 pub(super) fn desk(model: Rc<Model>, link: &Rc<WorkerLink>, report: &Callback<Action>) -> Desk {
@@ -89,7 +89,7 @@ pub(super) fn use_flow_control(desk: &Desk) {
             && let Some(window) = web_sys::window()
         {
             let ready = Closure::once_into_js(move || {
-                send.emit(Command::Shown);
+                send.emit(Command::Watch(Watch::Shown));
                 announce_shown();
             });
             let _ = window.request_animation_frame(JsCast::unchecked_ref(&ready));
