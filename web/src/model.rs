@@ -92,10 +92,8 @@ pub struct Model {
 pub enum Action {
     /// The page asks the worker to load this.
     Asked(Load),
-    /// A link or a file brings this, with files of its own that could be programs.
-    Brought(Load),
-    /// It is not wanted.
-    Declined,
+    /// A link or a file brings this, with files of its own that could be programs; `None` where it is not wanted.
+    Brought(Option<Load>),
     /// The worker reports.
     Updates(Vec<Update>),
     /// The worker is gone.
@@ -151,8 +149,7 @@ impl Model {
                 self.brought = self.brought.filter(|brought| **brought != load);
                 (self.request, self.failure) = (load, None);
             }
-            Action::Brought(load) => self.brought = Some(Rc::new(load)),
-            Action::Declined => self.brought = None,
+            Action::Brought(load) => self.brought = load.map(Rc::new),
             Action::Updates(updates) => self.updated(updates),
             Action::Crashed(why) => self.link = Link::Lost(why),
             Action::Select(selection) => {

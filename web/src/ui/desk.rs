@@ -64,7 +64,7 @@ impl Desk {
     pub(super) fn bring(&self, load: Load, scenario: &Scenario) {
         match scenario.files.is_empty() {
             true => self.send.emit(Command::Load(load)),
-            false => self.act.emit(Action::Brought(load)),
+            false => self.act.emit(Action::Brought(Some(load))),
         }
     }
 

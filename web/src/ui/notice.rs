@@ -61,7 +61,7 @@ fn brought(desk: &Desk, load: &Rc<Load>) -> Html {
             <p>{ format!("{} brings files of its own, which may be programs. They run in the machine on this page and reach nothing else; they do not start by themselves.", load.scenario) }</p>
             <div class="tour-steps">
                 <button type="button" class="button" id="brought-run" onclick={desk.command(Command::Load((**load).clone()))}>{ "Run it" }</button>
-                <button type="button" class="button" id="brought-decline" onclick={desk.action(Action::Declined)}>{ "Leave it" }</button>
+                <button type="button" class="button" id="brought-decline" onclick={desk.action(Action::Brought(None))}>{ "Leave it" }</button>
             </div>
         </div>
     }
