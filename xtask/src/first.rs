@@ -4,21 +4,21 @@
 use std::{
     collections::BTreeMap,
     fs,
-    net::Ipv4Addr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, anyhow, bail};
 use sha2::{Digest, Sha256};
-use tiny_http::{Method, Request, Response, Server};
 
 use crate::{
     browser, guest,
+    http::{Reply, Server},
     opening::Opening,
     process,
-    server::{self, Site},
+    server::Site,
     split::{self, Needed},
     ui,
     web::{self, Program},
@@ -27,8 +27,8 @@ use crate::{
 
 /// How long a first visit may take, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Visits that are tried: a browser may hang.
-const VISITS: usize = 4;
+/// Visits that are tried: a browser may not start.
+const VISITS: usize = 2;
 
 /// Where the programs say what has run; the name of the program follows.
 const RAN: &str = "/ran/";
@@ -139,11 +139,19 @@ fn first_visit(programs: &[Program], opening: &Opening, chromium: &Path) -> Resu
     }
     let mut outcome = Err(anyhow!("nobody has visited the page"));
     for visit in 0..VISITS {
-        let server = Server::http((Ipv4Addr::LOCALHOST, 0)).map_err(|error| anyhow!("no port: {error}"))?;
-        let address = server.server_addr().to_ip().context("the server has no address")?;
+        let (site_of_page, (tell, told)) = (Site::new(&page), channel());
+        let server = Server::start(0, move |request| {
+            if request.method != "POST" {
+                return site_of_page.answer(request);
+            }
+            // Nobody listens any more where all have told.
+            let _ = tell.send((request.url.clone(), String::from_utf8_lossy(&request.body).into_owned()));
+            Reply::new(204, [])
+        })
+        .context("no port is free")?;
         let profile = site.join(format!("browser-{visit}"));
-        let _visitor = Visitor::new(chromium, &profile, &format!("http://{address}/"))?;
-        outcome = listen(&server, &Site::new(&page), programs.len());
+        let _visitor = Visitor::new(chromium, &profile, &format!("http://{}/", server.address()))?;
+        outcome = listen(&told, programs.len());
         if outcome.is_ok() {
             break;
         }
@@ -159,30 +167,17 @@ fn marked(program: &Program, site: &Path) -> Result<Program> {
     Ok(marked)
 }
 
-/// Serves the page until so many programs have told what they ran.
-fn listen(server: &Server, site: &Site, programs: usize) -> Result<BTreeMap<String, Needed>> {
-    let (mut told, end) = (BTreeMap::new(), Instant::now() + PATIENCE);
-    while told.len() < programs {
+/// Waits until so many programs have told what they ran.
+fn listen(told: &Receiver<(String, String)>, programs: usize) -> Result<BTreeMap<String, Needed>> {
+    let (mut needed, end) = (BTreeMap::new(), Instant::now() + PATIENCE);
+    while needed.len() < programs {
         let left = end.saturating_duration_since(Instant::now());
-        match server.recv_timeout(left)? {
-            Some(request) if *request.method() == Method::Post => {
-                let (name, needed) = told_by(request)?;
-                told.insert(name, needed);
-            }
-            Some(request) => server::answer(request, site),
-            None => bail!("the page did not show its first page fault within {} s", PATIENCE.as_secs()),
-        }
+        let silent = || format!("the page did not show its first page fault within {} s", PATIENCE.as_secs());
+        let (url, marks) = told.recv_timeout(left).with_context(silent)?;
+        let name = url.strip_prefix(RAN).with_context(|| format!("nobody asked for {url}"))?;
+        needed.insert(name.to_owned(), split::needed(&marks)?);
     }
-    Ok(told)
-}
-
-fn told_by(mut request: Request) -> Result<(String, Needed)> {
-    let mut marks = String::new();
-    request.as_reader().read_to_string(&mut marks).context("reading what a program ran")?;
-    let name = request.url().strip_prefix(RAN).context("nobody asked for this")?.to_owned();
-    // The page may be gone already.
-    let _ = request.respond(Response::empty(204));
-    Ok((name, split::needed(&marks)?))
+    Ok(needed)
 }
 
 /// A browser that looks at the page; it ends when this is dropped.

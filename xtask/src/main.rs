@@ -13,6 +13,7 @@ mod first;
 mod fsck;
 mod guest;
 mod html;
+mod http;
 mod kept;
 mod least;
 mod lines;

@@ -3,20 +3,17 @@
 use std::{
     collections::HashMap,
     fs,
-    net::Ipv4Addr,
     path::{Component, Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    thread,
     time::UNIX_EPOCH,
 };
 
 use anyhow::{Result, anyhow};
-use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 
-use crate::sizes;
-
-/// Browsers open six connections to a host.
-const THREADS: usize = 6;
+use crate::{
+    http::{Reply, Request, Server},
+    sizes,
+};
 
 /// Quality of the compression: this one takes hundredths of a second where the best takes seconds.
 const QUALITY: u32 = 5;
@@ -26,17 +23,15 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wa
     connect-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'";
 
 /// A server at work; it stops when this is dropped.
-pub(crate) struct Running {
-    server: Arc<Server>,
-    threads: Vec<thread::JoinHandle<()>>,
-}
+pub(crate) struct Running(Server);
 
 /// Serves a folder on the first free port of those given.
 pub(crate) fn start(folder: &Path, ports: impl IntoIterator<Item = u16>) -> Result<Running> {
-    let mut reason = anyhow!("no port was given");
+    let (site, mut reason) = (Arc::new(Site::new(folder)), anyhow!("no port was given"));
     for port in ports {
-        match Server::http((Ipv4Addr::LOCALHOST, port)) {
-            Ok(server) => return Ok(Running::new(server, folder)),
+        let site = Arc::clone(&site);
+        match Server::start(port, move |request| site.answer(request)) {
+            Ok(server) => return Ok(Running(server)),
             Err(error) => reason = anyhow!("port {port}: {error}; choose another with --port"),
         }
     }
@@ -44,35 +39,14 @@ pub(crate) fn start(folder: &Path, ports: impl IntoIterator<Item = u16>) -> Resu
 }
 
 impl Running {
-    fn new(server: Server, folder: &Path) -> Self {
-        let (server, site) = (Arc::new(server), Arc::new(Site::new(folder)));
-        let serve = |_| {
-            let (server, site) = (Arc::clone(&server), Arc::clone(&site));
-            thread::spawn(move || server.incoming_requests().for_each(|request| answer(request, &site)))
-        };
-        let threads = (0..THREADS).map(serve).collect();
-        Self { server, threads }
-    }
-
     /// The address to open.
     pub(crate) fn url(&self) -> String {
-        self.server.server_addr().to_ip().map_or_else(String::new, |address| format!("http://{address}/"))
+        format!("http://{}/", self.0.address())
     }
 
     /// Serves until the program is ended.
-    pub(crate) fn wait(mut self) {
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has said so; the others serve on.
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        for _ in &self.threads {
-            self.server.unblock();
-        }
+    pub(crate) fn wait(self) {
+        self.0.wait();
     }
 }
 
@@ -83,41 +57,34 @@ pub(crate) struct Site {
     compressed: Mutex<HashMap<String, Arc<[u8]>>>,
 }
 
-/// Answers a request for a file.
-pub(crate) fn answer(request: Request, site: &Site) {
-    let reply = match request.method() {
-        Method::Get | Method::Head => site.file(&request),
-        _ => plain(405, "only GET and HEAD"),
-    };
-    // The browser may be gone by now, which is no concern of the server's.
-    let _ = request.respond(reply);
-}
-
-type Reply = Response<std::io::Cursor<Vec<u8>>>;
-
 impl Site {
     /// The files of this folder.
     pub(crate) fn new(folder: &Path) -> Self {
         Self { folder: folder.to_path_buf(), compressed: Mutex::default() }
     }
 
-    fn file(&self, request: &Request) -> Reply {
-        let Some(path) = inside(&self.folder, request.url()) else { return plain(404, "no such file") };
-        let Ok((content, tag)) = read(&path) else { return plain(404, "no such file") };
-        if field(request, "If-None-Match") == Some(&tag) {
-            let reply = Response::from_data(Vec::new()).with_status_code(304);
-            return with_common_headers(reply, &path).with_header(header("ETag", &tag));
+    /// Answers a request for a file.
+    pub(crate) fn answer(&self, request: &Request) -> Reply {
+        match &*request.method {
+            "GET" | "HEAD" => self.file(request),
+            _ => plain(405, "only GET and HEAD"),
         }
-        let encodings = field(request, "Accept-Encoding").unwrap_or_default();
+    }
+
+    fn file(&self, request: &Request) -> Reply {
+        let Some(path) = inside(&self.folder, &request.url) else { return plain(404, "no such file") };
+        let Ok((content, tag)) = read(&path) else { return plain(404, "no such file") };
+        if request.field("If-None-Match") == Some(&tag) {
+            return with_common_headers(Reply::new(304, []), &path).with("ETag", tag);
+        }
+        let encodings = request.field("Accept-Encoding").unwrap_or_default();
         let brotli = encodings.split([',', ';']).any(|name| name.trim() == "br") && is_text_or_code(&path);
         let reply = if brotli {
-            let content = self.compressed(&tag, &content);
-            Response::from_data(content.to_vec()).with_header(header("Content-Encoding", "br"))
+            Reply::new(200, self.compressed(&tag, &content)).with("Content-Encoding", "br")
         } else {
-            Response::from_data(content)
+            Reply::new(200, content)
         };
-        let reply = reply.with_header(header("Vary", "Accept-Encoding"));
-        with_common_headers(reply, &path).with_header(header("ETag", &tag))
+        with_common_headers(reply.with("Vary", "Accept-Encoding"), &path).with("ETag", tag)
     }
 
     fn compressed(&self, tag: &str, content: &[u8]) -> Arc<[u8]> {
@@ -129,11 +96,6 @@ impl Site {
         known().insert(tag.to_owned(), Arc::clone(&compressed));
         compressed
     }
-}
-
-/// The value of a header field of the request.
-fn field<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
-    request.headers().iter().find(|header| header.field.equiv(name)).map(|header| header.value.as_str())
 }
 
 /// Whether compressing it is worth the time: packed images and pictures are compressed already.
@@ -162,8 +124,7 @@ fn inside(folder: &Path, url: &str) -> Option<PathBuf> {
 }
 
 fn plain(status: u16, text: &str) -> Reply {
-    let reply = Response::from_data(text.as_bytes()).with_status_code(StatusCode(status));
-    with_common_headers(reply, Path::new("answer.txt"))
+    with_common_headers(Reply::new(status, text.as_bytes()), Path::new("answer.txt"))
 }
 
 fn with_common_headers(reply: Reply, path: &Path) -> Reply {
@@ -175,17 +136,13 @@ fn with_common_headers(reply: Reply, path: &Path) -> Reply {
         ("Cache-Control", caching(path)),
     ]
     .into_iter()
-    .fold(reply, |reply, (name, value)| reply.with_header(header(name, value)))
+    .fold(reply, |reply, (name, value)| reply.with(name, value))
 }
 
 /// What lies in a version's folder never changes; of everything else the browser asks each time.
 fn caching(path: &Path) -> &'static str {
     let is_version = |part: Component<'_>| part.as_os_str().to_string_lossy().starts_with("v-");
     if path.components().any(is_version) { "public, max-age=31536000, immutable" } else { "no-cache" }
-}
-
-fn header(name: &str, value: &str) -> Header {
-    Header::from_bytes(name, value).unwrap_or_else(|()| unreachable!("the header {name} is ASCII"))
 }
 
 fn media_type(path: &Path) -> &'static str {
@@ -276,7 +233,7 @@ mod tests {
     fn a_busy_port_is_passed_over_or_named() {
         let folder = std::env::temp_dir();
         let first = start(&folder, [0]).unwrap();
-        let busy = first.server.server_addr().to_ip().unwrap().port();
+        let busy = first.0.address().port();
         assert_ne!(start(&folder, [busy, 0]).unwrap().url(), first.url());
         let error = start(&folder, [busy]).err().unwrap().to_string();
         assert!(error.contains(&busy.to_string()), "{error}");
