@@ -31,7 +31,8 @@ impl Picture {
     /// The picture as a PNG.
     pub(crate) fn to_png(&self) -> Vec<u8> {
         let mut png = Vec::new();
-        let (width, height) = (self.width as u32, self.height() as u32);
+        let [width, height] =
+            [self.width, self.height()].map(|side| u32::try_from(side).expect("a picture is small"));
         let mut encoder = png::Encoder::new(&mut png, width, height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_compression(png::Compression::High);
