@@ -92,7 +92,11 @@ fn every_key_that_the_help_names_does_something() {
             assert!(is_digit || text.contains(key.named), "the help does not name {}", key.named);
             fresh(&page).await;
             if !key.before.is_empty() {
+                let position = page.eval(POSITION).await;
                 page.eval(key.before).await;
+                if [TO_FAULT, FURTHER].contains(&key.before) {
+                    page.until("another position", &format!("({POSITION}) !== {position}")).await;
+                }
                 page.at_ease().await;
             }
             let was = page.eval(key.shows).await;

@@ -319,6 +319,7 @@ fn an_embedded_page_shows_the_story_and_the_way_to_the_whole() {
             "document.querySelector('#falls-into')?.textContent.includes('guard page')",
         )
         .await;
+        page.until("the whole page", "document.querySelector('#next-fault')").await;
         let shown = |id: &str| format!("document.querySelector({})?.checkVisibility() ?? false", json!(id));
         for (id, expected) in [
             ("#tour", true),

@@ -7,10 +7,11 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
+    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -27,8 +28,9 @@ use crate::{
 
 /// How long a first visit may take, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Visits that are tried: a browser may not start.
-const VISITS: usize = 2;
+/// How long each file takes to come, in a visit of its own. What is told of progress is drawn only where it is
+/// slow, and what asks now and then whether the worker is there does so after seconds.
+const PACES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(700)];
 
 /// Where the programs say what has run; the name of the program follows.
 const RAN: &str = "/ran/";
@@ -137,26 +139,37 @@ fn first_visit(programs: &[Program], opening: &Opening, chromium: &Path) -> Resu
     {
         fs::write(page.join(name), text)?;
     }
-    let mut outcome = Err(anyhow!("nobody has visited the page"));
-    for visit in 0..VISITS {
-        let (site_of_page, (tell, told)) = (Site::new(&page), channel());
-        let server = Server::start(0, move |request| {
-            if request.method != "POST" {
-                return site_of_page.answer(request);
-            }
-            // Nobody listens any more where all have told.
-            let _ = tell.send((request.url.clone(), String::from_utf8_lossy(&request.body).into_owned()));
-            Reply::new(204, [])
-        })
-        .context("no port is free")?;
+    let mut needed = BTreeMap::<_, Needed>::new();
+    for (visit, pace) in PACES.into_iter().enumerate() {
         let profile = site.join(format!("browser-{visit}"));
-        let _visitor = Visitor::new(chromium, &profile, &format!("http://{}/", server.address()))?;
-        outcome = listen(&told, programs.len());
-        if outcome.is_ok() {
-            break;
+        for (name, more) in visited(&page, programs.len(), chromium, &profile, pace)? {
+            needed.entry(name).or_default().extend(more);
         }
     }
-    outcome
+    Ok(needed)
+}
+
+/// Opens the page once, each of its files coming after such a time, and listens to what each program says has run.
+fn visited(
+    page: &Path,
+    programs: usize,
+    chromium: &Path,
+    profile: &PathBuf,
+    pace: Duration,
+) -> Result<BTreeMap<String, Needed>> {
+    let (files, (tell, told)) = (Site::new(page), channel());
+    let server = Server::start(0, move |request| {
+        if request.method != "POST" {
+            thread::sleep(pace);
+            return files.answer(request);
+        }
+        // Nobody listens any more where all have told.
+        let _ = tell.send((request.url.clone(), String::from_utf8_lossy(&request.body).into_owned()));
+        Reply::new(204, [])
+    })
+    .context("no port is free")?;
+    let _visitor = Visitor::new(chromium, profile, &format!("http://{}/", server.address()))?;
+    listen(&told, programs)
 }
 
 fn marked(program: &Program, site: &Path) -> Result<Program> {

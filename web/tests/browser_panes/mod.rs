@@ -118,7 +118,14 @@ fn the_hand_looks_and_a_page_goes_to_swap() {
         page.shows("#went", "leaves frame").await;
         assert!(page.eval("document.querySelectorAll('#sweep .victim').length").await.as_u64() >= Some(1));
         page.click("#eviction-table").await;
-        page.shows("#sweep-rows", "the victim").await;
+        page.shows("#sweep-rows", "a second chance").await;
+        page.until(
+            "the last rows",
+            "(([...all]) => { all.filter(each => !each.disabled).forEach(each => each.click());
+            return document.querySelector('#sweep-rows').textContent.includes('the victim'); })(
+            document.querySelectorAll('#eviction .pages button:last-child'))",
+        )
+        .await;
         page.press("to-end").await;
         page.shows("#swap-count", "Pages in swap: ").await;
         page.shows("#disk-count", "writes").await;

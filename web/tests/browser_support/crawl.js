@@ -81,6 +81,8 @@ function move(left, turn) {
   if (document.querySelector(`#mode-predict[aria-pressed=${!asks}]`) && turn % 4 === 3) return press('#mode-predict');
   if (left.some(each => each.includes('Previous rows')))
     [...document.querySelectorAll('.pages button:last-child:not(:disabled)')].forEach(each => use(each));
+  // Another entry is selected, for what belongs to one.
+  if (turn % 3 === 1 && left.some(each => /^#(last|next)-write/.test(each))) return press('button.slot:not(.selected)');
   // Pictures where there are tables, and the other way round.
   if (turn % 10 === 0) return document.querySelectorAll('.tool[id$=-table]').forEach(each => press('#' + each.id));
   const select = document.querySelector('#scenario');
@@ -103,7 +105,8 @@ async function pressEverything() {
     const free = here.filter(each => !each.disabled && !pressed.has(kind(each)) && (tries.get(kind(each)) ?? 0) < 4);
     const fewest = Math.min(...free.map(each => tries.get(kind(each)) ?? 0));
     const first = free.filter(each => (tries.get(kind(each)) ?? 0) === fewest);
-    const next = free.find(each => each.closest('#predict')) ?? first.find(each => !LATER.test(kind(each))) ?? first[0];
+    // What belongs to a selection goes with it.
+    const next = free.find(each => each.closest('#predict')) ?? free.find(each => each.closest('#selected')) ?? first.find(each => !LATER.test(kind(each))) ?? first[0];
     if (!next) {
       // What cannot be pressed here may be elsewhere in the run, or in another mode.
       const left = [...met].filter(each => !pressed.has(each) && (tries.get(each) ?? 0) < 4);
