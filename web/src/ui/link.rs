@@ -31,6 +31,9 @@ struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        // What it has posted may still come after its end, when nobody is there to hear it.
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
         self.worker.terminate();
     }
 }

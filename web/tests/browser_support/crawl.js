@@ -105,8 +105,8 @@ async function pressEverything() {
     const free = here.filter(each => !each.disabled && !pressed.has(kind(each)) && (tries.get(kind(each)) ?? 0) < 4);
     const fewest = Math.min(...free.map(each => tries.get(kind(each)) ?? 0));
     const first = free.filter(each => (tries.get(kind(each)) ?? 0) === fewest);
-    // What belongs to a selection goes with it.
-    const next = free.find(each => each.closest('#predict')) ?? free.find(each => each.closest('#selected')) ?? first.find(each => !LATER.test(kind(each))) ?? first[0];
+    // Pages that are shared are so for a short time.
+    const next = free.find(each => each.closest('#predict')) ?? free.find(each => each.matches('.cow, .shared')) ?? first.find(each => !LATER.test(kind(each))) ?? first[0];
     if (!next) {
       // What cannot be pressed here may be elsewhere in the run, or in another mode.
       const left = [...met].filter(each => !pressed.has(each) && (tries.get(each) ?? 0) < 4);
