@@ -19,6 +19,8 @@ async fn mode(page: &Page, id: &str) {
 async fn whole_run(page: &Page) {
     page.open().await;
     page.until("the whole run", "!document.querySelector('#mode-compare').disabled").await;
+    // What is still being drawn moves the buttons, and a press that ends on another place is none.
+    page.at_ease().await;
 }
 
 #[test]
@@ -351,7 +353,7 @@ impl Downloads {
     }
 
     /// The contents of a file once the browser has saved it.
-    async fn file(&self, name: &str) -> Vec<u8> {
+    async fn file(&self, page: &Page, name: &str) -> Vec<u8> {
         for _ in 0..400 {
             if let Ok(content) = std::fs::read(self.0.join(name))
                 && !content.is_empty()
@@ -360,7 +362,18 @@ impl Downloads {
             }
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
-        panic!("{name} was not saved");
+        let chosen = page.eval("document.querySelector('#export-pane').value").await;
+        let told = page.text("[role=alert]").await;
+        panic!(
+            "{name} was not saved; {chosen} is chosen, the page says {told:?}, saved are {:?}",
+            self.names()
+        );
+    }
+
+    /// The names of what has been saved.
+    fn names(&self) -> Vec<String> {
+        let files = std::fs::read_dir(&self.0).into_iter().flatten().flatten();
+        files.map(|file| file.file_name().to_string_lossy().into_owned()).collect()
     }
 }
 
@@ -381,7 +394,7 @@ fn any_pane_is_saved_as_a_picture_and_the_trace_as_json_and_csv() {
             page.choose("export-pane", i).await;
             page.click("#export-svg").await;
             let pane = pane.as_str().unwrap_or_default();
-            let svg = String::from_utf8(saved.file(&format!("{pane}.svg")).await).expect("it is text");
+            let svg = String::from_utf8(saved.file(&page, &format!("{pane}.svg")).await).expect("it is text");
             assert!(svg.starts_with("<svg") && svg.contains("<text"), "{pane}: {svg:.300}");
             let valid =
                 "new DOMParser().parseFromString(arguments[0], 'image/svg+xml').querySelector('parsererror')";
@@ -394,12 +407,13 @@ fn any_pane_is_saved_as_a_picture_and_the_trace_as_json_and_csv() {
         }
         page.choose("export-pane", 1).await;
         page.click("#export-png").await;
-        assert!(saved.file("fault-card.png").await.starts_with(b"\x89PNG"));
+        assert!(saved.file(&page, "fault-card.png").await.starts_with(b"\x89PNG"));
         page.click("#export-json").await;
-        let trace: Value = serde_json::from_slice(&saved.file("trace.json").await).expect("it is JSON");
+        let trace: Value =
+            serde_json::from_slice(&saved.file(&page, "trace.json").await).expect("it is JSON");
         let events = trace["events"].as_array().expect("a list of events").len();
         page.click("#export-csv").await;
-        let csv = String::from_utf8(saved.file("trace.csv").await).expect("it is text");
+        let csv = String::from_utf8(saved.file(&page, "trace.csv").await).expect("it is text");
         assert!(
             csv.starts_with("n,instret,step,") && csv.matches("\r\n").count() == events + 1,
             "{csv:.200}"

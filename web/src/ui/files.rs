@@ -152,5 +152,14 @@ pub(super) fn offer(name: &str, kind: &str, text: &str) -> Result<(), JsValue> {
     anchor.set_href(&url);
     anchor.set_download(name);
     anchor.click();
-    Url::revoke_object_url(&url)
+    forget_later(url)
+}
+
+/// Frees what an address stands for once every browser has begun to save it; some do so only after the click.
+fn forget_later(url: String) -> Result<(), JsValue> {
+    const MILLISECONDS: i32 = 60_000;
+    let forget = Closure::once_into_js(move || Url::revoke_object_url(&url));
+    let window = web_sys::window().ok_or(JsValue::NULL)?;
+    window.set_timeout_with_callback_and_timeout_and_arguments_0(forget.unchecked_ref(), MILLISECONDS)?;
+    Ok(())
 }

@@ -27,7 +27,10 @@ impl Report {
         for row in &self.rows {
             println!("{}", row.text());
         }
-        let Count { passed, failed, failures } = self.total();
+        let Count { passed, failed, failures, unsteady } = self.total();
+        for name in unsteady {
+            println!("UNSTEADY: {name} failed and passed when it was run again alone");
+        }
         for failure in failures {
             println!("FAILED: {failure}");
         }
@@ -69,7 +72,7 @@ mod tests {
     #[test]
     fn skipped_suites_count_neither_way() {
         let row = |outcome| Row { suite: Suite::Web, outcome, time: Duration::ZERO };
-        let ran = |passed, failed| row(Outcome::Ran(Count { passed, failed, failures: vec![] }));
+        let ran = |passed, failed| row(Outcome::Ran(Count { passed, failed, ..Count::default() }));
         let report = Report::new(vec![ran(3, 0), row(Outcome::Skipped("no browser".into()))]);
         assert_eq!((report.total().passed, report.total().failed), (3, 0));
         assert!(report.is_good());

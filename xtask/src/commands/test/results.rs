@@ -17,14 +17,25 @@ pub(super) struct Count {
     pub(super) failed: u32,
     /// The failed ones as far as they have names, to be told again at the end of a long log.
     pub(super) failures: Vec<String>,
+    /// Those that failed and passed when they were run again alone.
+    pub(super) unsteady: Vec<String>,
 }
 
 impl Count {
-    pub(super) const PASSED: Self = Self { passed: 1, failed: 0, failures: Vec::new() };
+    pub(super) const PASSED: Self = Self { passed: 1, failed: 0, failures: Vec::new(), unsteady: Vec::new() };
 
     /// One failure.
     pub(super) fn failure(what: &str) -> Self {
-        Self { passed: 0, failed: 1, failures: vec![what.to_owned()] }
+        Self { failed: 1, failures: vec![what.to_owned()], ..Self::default() }
+    }
+
+    /// Corrects the count by a second run of exactly the failed tests.
+    pub(super) fn correct(&mut self, again: Self) {
+        let passed = |name: &String| !again.failures.contains(name);
+        self.unsteady.extend(self.failures.iter().filter(|name| passed(name)).cloned());
+        self.passed += again.passed;
+        self.failed = again.failed;
+        self.failures = again.failures;
     }
 
     /// Counts one check and says why it failed.
@@ -47,6 +58,7 @@ impl AddAssign for Count {
         self.passed += other.passed;
         self.failed += other.failed;
         self.failures.extend(other.failures);
+        self.unsteady.extend(other.unsteady);
     }
 }
 
@@ -77,7 +89,7 @@ fn of_line(line: &str) -> Option<Count> {
         let part = numbers.split("; ").find_map(|part| part.trim().strip_suffix(name))?;
         part.trim().parse().ok()
     };
-    Some(Count { passed: number("passed")?, failed: number("failed")?, failures: Vec::new() })
+    Some(Count { passed: number("passed")?, failed: number("failed")?, ..Count::default() })
 }
 
 /// `test walk::superpage ... FAILED`.
@@ -92,9 +104,18 @@ mod tests {
     #[test]
     fn counts_are_read_from_the_result_line_only() {
         let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.1s";
-        assert_eq!(of_line(line), Some(Count { passed: 12, failed: 3, failures: vec![] }));
+        assert_eq!(of_line(line), Some(Count { passed: 12, failed: 3, ..Count::default() }));
         assert_eq!(of_line("test walk::superpage ... ok"), None);
         assert_eq!(of_line("test result: odd"), None);
+    }
+
+    #[test]
+    fn a_second_run_corrects_the_first_and_names_what_was_unsteady() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let mut count = Count { passed: 8, failed: 2, failures: names(&["a", "b"]), unsteady: vec![] };
+        count.correct(Count { passed: 1, failed: 1, failures: names(&["b"]), unsteady: vec![] });
+        let expected = Count { passed: 9, failed: 1, failures: names(&["b"]), unsteady: names(&["a"]) };
+        assert_eq!(count, expected);
     }
 
     #[test]
