@@ -36,6 +36,8 @@ pub struct Card {
     pub answer: Vec<Step>,
     /// What came of it, in the end.
     pub outcome: Outcome,
+    /// How the kernel answered, if it said so.
+    pub how: Option<Resolution>,
     /// Why the kernel refused the access, if it did and said so.
     pub refused: Option<ReasonKind>,
     /// Whether the answer lies wholly in the past.
@@ -112,6 +114,7 @@ impl Card {
             place,
             answer: answer(history, episode, &view, so_far),
             outcome: episode.outcome,
+            how: how(history, episode),
             refused: refused(history, episode),
             is_over: episode.end.is_some_and(|end| so_far > end),
             end: episode.end,
@@ -173,10 +176,25 @@ impl Card {
             (Outcome::Killed, None) => format!("The kernel killed {who}: it may not {wanted} {va:#x}."),
             (Outcome::Promised | Outcome::Resolved | Outcome::Unanswered, _) => {
                 format!(
-                    "The page is there now. {} executes the same instruction again, and knows nothing of all this.",
+                    "{} {} executes the same instruction again, and knows nothing of all this.",
+                    self.mended(),
                     capitalised(&who)
                 )
             }
+        }
+    }
+
+    /// What is different now, seen from what the hardware had objected to.
+    const fn mended(&self) -> &'static str {
+        match (self.trap.check, self.how) {
+            (_, Some(Resolution::Copied)) => {
+                "The page has a frame of its own now, a copy, and may be written."
+            }
+            (Some(Check::NotWritable | Check::DirtyClear), _) => "The page may be written now.",
+            (Some(Check::NotReadable | Check::NotExecutable | Check::NotUser | Check::AccessedClear), _) => {
+                "The entry allows it now."
+            }
+            _ => "The page is there now.",
         }
     }
 
@@ -242,6 +260,15 @@ impl Group {
             _ => Self::Single,
         }
     }
+}
+
+/// The kernel's last word on it.
+fn how(history: &History, episode: Episode) -> Option<Resolution> {
+    let said = episode.answer(&history.events).filter_map(|(_, event)| match event.what {
+        What::Resolved { how, .. } => Some(how),
+        _ => None,
+    });
+    said.last()
 }
 
 /// Why the access was refused; what came in the way of a plan says more than the plan.
@@ -436,6 +463,24 @@ mod tests {
         let card = Card::new(&history, 0, 5).expect("there is a fault");
         assert_eq!(card.refused, Some(ReasonKind::OutOfMemory));
         assert!(card.closing().ends_with("to write to 0x9008: out of memory: no frame is left."));
+    }
+
+    #[test]
+    fn what_is_different_now_answers_what_was_wrong() {
+        let closing = |check, how| {
+            let mut card = Card::new(&lazy_story(), 0, 13).expect("there is a fault");
+            (card.trap.check, card.how) = (check, how);
+            card.closing()
+        };
+        let begins = |check, how, words: &str| {
+            let closing = closing(check, how);
+            assert!(closing.starts_with(words), "{closing}");
+        };
+        begins(Some(Check::NotValid), Some(Resolution::Zeroed), "The page is there now.");
+        begins(Some(Check::NotWritable), Some(Resolution::Copied), "The page has a frame of its own now");
+        begins(Some(Check::NotWritable), Some(Resolution::Reused), "The page may be written now.");
+        begins(Some(Check::NotWritable), None, "The page may be written now.");
+        begins(Some(Check::NotExecutable), None, "The entry allows it now.");
     }
 
     #[test]

@@ -49,8 +49,11 @@ pub fn happened(what: &What, processes: &Processes) -> Told {
     match what {
         What::Trap(trap) => trapped(trap),
         What::Return { to, target } => returned(*to, target.get()),
-        What::Pte(change) => written(change),
-        What::Ad(change) => entry(change, &format!("The hardware sets {} in the entry", bits_set(change))),
+        What::Pte(change) => written(change, processes),
+        What::Ad(change) => {
+            let set = letters(change.new.flags() - change.old.flags());
+            entry(change, processes, &format!("The hardware sets {set} in the entry"))
+        }
         What::Satp { new, .. } => switched_tables(*new, processes),
         What::Sfence { va: Some(va), .. } => Told::new(format!("sfence.vma {va}"))
             .detail("The hardware must forget what it knew of this page."),
@@ -126,27 +129,53 @@ pub const fn mode(mode: Privilege) -> &'static str {
     }
 }
 
-fn entry(change: &PteChange, words: &str) -> Told {
+/// Something about an entry, with the address that it maps and whose table it stands in.
+fn entry(change: &PteChange, processes: &Processes, words: &str) -> Told {
     let at = change.va.map_or_else(String::new, |va| format!(" for {va}"));
-    let mut told = Told::new(format!("{words}{at}, level {}", change.level));
+    let of = processes.of_root(change.root.base());
+    let of = of.map_or_else(String::new, |process| format!(" of {}", process.label()));
+    let mut told = Told::new(format!("{words}{at}{of}, level {}", change.level));
     told.entry = Some((change.pte_addr, change.old, change.new));
     told
 }
 
-fn written(change: &PteChange) -> Told {
-    match change.new.is_valid() {
-        true => entry(change, "Page-table entry written"),
-        false => entry(change, "Page-table entry cleared"),
-    }
+fn written(change: &PteChange, processes: &Processes) -> Told {
+    let (old, new) = (change.old, change.new);
+    let words = match (old.is_valid(), new.is_valid()) {
+        (true, true) if old.ppn() == new.ppn() => format!("{} in the page-table entry", flipped(old, new)),
+        (true, true) => "Another frame in the page-table entry".into(),
+        (false, true) => "Page-table entry written".into(),
+        (_, false) => "Page-table entry cleared".into(),
+    };
+    entry(change, processes, &words)
 }
 
-/// Which of A and D the hardware set.
-fn bits_set(change: &PteChange) -> &'static str {
-    let new = change.new.flags() - change.old.flags();
-    match (new.contains(PteFlags::A), new.contains(PteFlags::D)) {
-        (true, true) => "A and D",
-        (false, true) => "D",
-        _ => "A",
+/// Which flags changed: `W cleared`, `A and D set, W cleared`.
+fn flipped(old: Pte, new: Pte) -> String {
+    let (set, cleared) = (new.flags() - old.flags(), old.flags() - new.flags());
+    let told = [(set, "set"), (cleared, "cleared")];
+    let told = told.iter().filter(|(flags, _)| !letters(*flags).is_empty());
+    let told: Vec<String> = told.map(|(flags, how)| format!("{} {how}", letters(*flags))).collect();
+    if told.is_empty() { "Nothing that the hardware reads changes".into() } else { told.join(", ") }
+}
+
+/// The letters of these flags, in words: `A and D`.
+fn letters(flags: PteFlags) -> String {
+    const LETTERS: [(PteFlags, &str); 8] = [
+        (PteFlags::V, "V"),
+        (PteFlags::R, "R"),
+        (PteFlags::W, "W"),
+        (PteFlags::X, "X"),
+        (PteFlags::U, "U"),
+        (PteFlags::G, "G"),
+        (PteFlags::A, "A"),
+        (PteFlags::D, "D"),
+    ];
+    let all: Vec<&str> =
+        LETTERS.iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, letter)| *letter).collect();
+    match all.split_last() {
+        Some((last, before)) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        _ => all.concat(),
     }
 }
 
@@ -178,7 +207,9 @@ pub const fn fault_class(class: FaultClass) -> &'static str {
     match class {
         FaultClass::Lazy => "lazy, first touch of heap that sbrk had promised",
         FaultClass::ZeroFill => "zero-fill, first touch of memory that starts as zeros",
-        FaultClass::Cow => "cow (copy on write), first write to a shared page",
+        FaultClass::Cow => {
+            "cow (copy on write), a write to a page that was made read-only until somebody writes"
+        }
         FaultClass::Demand => "demand (demand paging), the page is still on disk",
         FaultClass::Mmap => "mmap, first touch of this page of a mapped file",
         FaultClass::SwapIn => "swap-in, the page must come back from swap",
@@ -213,9 +244,11 @@ fn framed(op: FrameOp, frame: PhysAddr, who: &str, refs: u32, usage: FrameKind) 
         FrameOp::Unshared => format!("Frame {frame} let go by {who}"),
         FrameOp::Freed => format!("Frame {frame} given back by {who}"),
     };
-    let count = match refs {
-        0 => "nobody uses it now".into(),
-        refs => format!("reference count {refs}"),
+    let count = match (op, refs) {
+        (_, 0) => "reference count 0: nobody uses it now".into(),
+        (FrameOp::Unshared, refs) => format!("reference count {refs}, one less"),
+        (FrameOp::Shared, refs) => format!("reference count {refs}, one more"),
+        (_, refs) => format!("reference count {refs}"),
     };
     Told::new(told).detail(count).about(frame)
 }
@@ -281,7 +314,7 @@ fn syscall(op: SyscallOp, who: &str, number: u32, arg0: u64) -> Told {
 mod tests {
     use super::*;
     use crate::narrate::state::View;
-    use crate::narrate::testing::{numbered, process};
+    use crate::narrate::testing::{numbered, process, pte};
 
     #[test]
     fn page_tables_are_the_kernels_only_where_the_kernel_tells_of_processes() {
@@ -290,6 +323,34 @@ mod tests {
         assert_eq!(told(&view), "satp: other page tables are in force");
         numbered([process(ProcessOp::Created, 1, 0, "a")]).iter().for_each(|event| view.apply(event));
         assert_eq!(told(&view), "satp: the page tables of the kernel are in force");
+    }
+
+    #[test]
+    fn a_changed_entry_is_told_with_what_changed_in_it() {
+        let told = |old: u64, new: u64| {
+            let change = PteChange { old: Pte::from_raw(old), new: Pte::from_raw(new), ..pte(0x5000, 0) };
+            happened(&What::Pte(change), &View::default().processes).what
+        };
+        assert_eq!(told(0x2008_d817, 0x2008_d813), "W cleared in the page-table entry for 0x5000, level 0");
+        assert_eq!(told(0x2008_d817, 0x2008_d8d7), "A and D set in the page-table entry for 0x5000, level 0");
+        assert_eq!(
+            told(0x2008_d817, 0x2009_1417),
+            "Another frame in the page-table entry for 0x5000, level 0"
+        );
+        assert_eq!(told(0, 0x2008_d817), "Page-table entry written for 0x5000, level 0");
+        assert_eq!(told(0x2008_d817, 0), "Page-table entry cleared for 0x5000, level 0");
+    }
+
+    #[test]
+    fn an_entry_is_told_with_whose_it_is() {
+        let mut view = View::default();
+        numbered([process(ProcessOp::Created, 1, 0, "a")]).iter().for_each(|event| view.apply(event));
+        let root = view.processes.by_pid[&1].root;
+        let change = PteChange { root: root.page(), ..pte(0x5000, 0x17) };
+        assert_eq!(
+            happened(&What::Pte(change), &view.processes).what,
+            "Page-table entry written for 0x5000 of a (pid 1), level 0"
+        );
     }
 
     #[test]
