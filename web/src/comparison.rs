@@ -166,13 +166,8 @@ impl Comparison {
     /// Each quantity here and at the end: left, right.
     #[must_use]
     pub fn counts(&self) -> Vec<(Quantity, [u64; 2], [u64; 2])> {
-        let tally = |model: &Rc<Model>, whole: bool| {
-            let events = &model.history.events;
-            let known = if whole { events.len() } else { model.events_so_far() };
-            Tally::of(&events[..known])
-        };
-        let [here, whole] =
-            [false, true].map(|whole| [0, 1].map(|side: usize| tally(&self.models[side], whole)));
+        let here = |model: &Rc<Model>| Tally::of(&model.history.events[..model.events_so_far()]);
+        let (here, whole) = ([0, 1].map(|side| here(&self.models[side])), self.whole());
         let both = |tallies: &[Tally; 2], quantity| [tallies[0].get(quantity), tallies[1].get(quantity)];
         let all = Quantity::ALL
             .into_iter()
@@ -183,8 +178,17 @@ impl Comparison {
     /// What differs in the whole runs.
     #[must_use]
     pub fn differences(&self) -> Vec<Difference> {
-        let [left, right] = [0, 1].map(|side: usize| Tally::of(&self.models[side].history.events));
+        let [left, right] = self.whole();
         differences(&left, &right)
+    }
+
+    /// The counts of both whole runs.
+    fn whole(&self) -> [Tally; 2] {
+        [0, 1].map(|side: usize| {
+            let model = &self.models[side];
+            let instructions = model.explored.as_ref().map_or(0, |explored| explored.instructions);
+            Tally::of(&model.history.events).with_instructions(instructions)
+        })
     }
 
     /// Why there is nothing to compare yet; `None` where there is.

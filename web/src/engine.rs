@@ -103,6 +103,7 @@ impl Engine {
     pub fn boot(load: Load, fetched: Fetched) -> Result<(Self, Vec<Update>), String> {
         let images = fetched.images.clone();
         let first = fetched.exact.clone().map(|exact| first::Provisional::new(exact, load.clone()));
+        let other_options = fetched.other_options(&load);
         let (scenario, boot) = fetched.boot(&load)?;
         let limit = scenario.machine.max_instructions;
         let session = Session::load(boot).map_err(|error| error.to_string())?;
@@ -112,6 +113,7 @@ impl Engine {
         let loaded = Loaded {
             request: load,
             scenario,
+            other_options,
             kernel_sha256: images.kernel_sha256,
             disk_sha256: images.disk_sha256,
         };

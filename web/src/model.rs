@@ -57,6 +57,8 @@ pub struct Model {
     pub explored: Option<Rc<Explored>>,
     /// Where the machine stands.
     pub snapshot: Option<Rc<Snapshot>>,
+    /// Events up to the place where it stood first.
+    opened: Option<usize>,
     /// What the kernel has told up to there.
     pub view: Rc<View>,
     /// The card of the page fault at or before that place.
@@ -122,6 +124,7 @@ impl Default for Model {
             history: Rc::default(),
             explored: None,
             snapshot: None,
+            opened: None,
             view: Rc::default(),
             card: None,
             leaves: Rc::default(),
@@ -199,6 +202,7 @@ impl Model {
             Update::At(snapshot) => {
                 self.link = Link::Ready;
                 self.searched = None;
+                self.opened.get_or_insert(snapshot.events);
                 self.snapshot = Some(Rc::new(*snapshot));
             }
             Update::Answer(answer) => match *answer {
@@ -360,6 +364,19 @@ impl Model {
         }
     }
 
+    /// The root page tables that can be shown: those that `satp` has held, and those of processes that have not
+    /// run yet.
+    #[must_use]
+    pub fn roots(&self) -> Vec<PhysAddr> {
+        let held = self.snapshot.iter().flat_map(|snapshot| &snapshot.roots).map(|known| known.root);
+        let mut roots: Vec<PhysAddr> = held.collect();
+        let alive = self.view.processes.by_pid.values().filter(|process| !process.areas.is_empty());
+        let new: Vec<PhysAddr> =
+            alive.map(|process| process.root).filter(|root| !roots.contains(root)).collect();
+        roots.extend(new);
+        roots
+    }
+
     /// The process whose page tables are watched.
     #[must_use]
     pub fn watched_process(&self) -> Option<&Process> {
@@ -396,6 +413,20 @@ impl Model {
     #[must_use]
     pub fn current_stop(&self) -> Option<usize> {
         current(&self.stops, self.events_so_far())
+    }
+
+    /// Whether the scenario was just opened: nobody has moved yet, or came back.
+    #[must_use]
+    pub fn is_opening(&self) -> bool {
+        self.snapshot.as_ref().is_some_and(|snapshot| self.opened == Some(snapshot.events))
+    }
+
+    /// How many notes the kernel's answer passes that is under way.
+    #[must_use]
+    pub fn notes_in_the_answer(&self) -> usize {
+        let end = self.card.as_ref().and_then(|card| card.end).unwrap_or_default();
+        let coming = self.stops.iter().filter(|stop| stop.event >= self.events_so_far());
+        coming.filter(|stop| stop.event <= end).count()
     }
 
     /// What the machine's detectors have warned of up to the present, the last one first.

@@ -254,6 +254,8 @@ pub struct Loaded {
     pub request: Load,
     /// The scenario with the options in force.
     pub scenario: Scenario,
+    /// Options that differ from those the scenario was written for: `fork=copy`.
+    pub other_options: Vec<String>,
     /// SHA-256 of the kernel image.
     pub kernel_sha256: String,
     /// SHA-256 of the disk image.

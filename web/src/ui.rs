@@ -71,6 +71,7 @@ mod timeline;
 mod tlb;
 mod tour;
 mod tour_editor;
+mod tour_end;
 mod transport;
 mod tree;
 mod walk;

@@ -17,7 +17,7 @@ pub enum Quantity {
     Frames,
     /// User frames in use at once, at most.
     Peak,
-    /// Pages copied.
+    /// Pages copied in answer to page faults; what `fork` copies by itself is no answer.
     Copies,
     /// Pages filled with zeros.
     Zeroed,
@@ -55,7 +55,7 @@ impl Quantity {
             }
             Self::Frames => ["frame given to programs", "frames given to programs"],
             Self::Peak => ["frame of programs in use at once", "frames of programs in use at once"],
-            Self::Copies => ["page copied", "pages copied"],
+            Self::Copies => ["page copied in a page fault", "pages copied in page faults"],
             Self::Zeroed => ["page filled with zeros", "pages filled with zeros"],
             Self::Evictions => ["page evicted", "pages evicted"],
             Self::SectorsRead => ["disk sector read", "disk sectors read"],
@@ -118,6 +118,13 @@ impl Tally {
             }
             _ => {}
         }
+    }
+
+    /// The count with this many instructions: a run goes on behind its last event.
+    #[must_use]
+    pub fn with_instructions(mut self, instructions: u64) -> Self {
+        self.raise(Quantity::Instructions, instructions);
+        self
     }
 
     /// The count of something.

@@ -54,6 +54,16 @@ impl Fetched {
         Self { images: first.images, exact: Some(first.exact), ..self }
     }
 
+    /// The page's options that differ from the scenario's own: `fork=copy`.
+    #[must_use]
+    pub fn other_options(&self, load: &Load) -> Vec<String> {
+        let own = |key: &String| self.scenario.kernel.get(key).map_or("", String::as_str);
+        let differ = load.options.iter().filter(|(key, value)| own(key) != *value);
+        differ
+            .map(|(key, value)| format!("{key}={}", if value.is_empty() { "default" } else { value }))
+            .collect()
+    }
+
     /// The scenario with the page's options in force, and what boots it. An empty option is none: the kernel
     /// takes its default.
     ///

@@ -75,13 +75,9 @@ pub(super) fn arranged(draft: Draft, dice: &mut Dice) -> Question {
 
 /// Everything that can be asked about these events. A wrong answer too few, and it is no question.
 fn drafts(history: &History, view: &View, shown: Range<usize>) -> Vec<Draft> {
-    let classified = |n: usize| {
-        let earlier = history.events[..n].iter().rev();
-        let fault = earlier.map(|event| &event.what).find(|what| matches!(what, What::Fault { .. }));
-        fault.map_or_else(String::new, |fault| words::happened(fault, &view.processes).what + ".")
-    };
     let events = shown.filter_map(|n| Some((n, &history.events.get(n)?.what)));
-    let mut drafts: Vec<Draft> = events.flat_map(|(n, what)| about(view, what, || classified(n))).collect();
+    let mut drafts: Vec<Draft> =
+        events.flat_map(|(n, what)| about(view, what, || reasons(history, view, n))).collect();
     drafts.retain(|draft| draft.wrong.iter().any(|choice| *choice != draft.right));
     // Of several alike, the first is what comes next.
     let mut seen = Vec::new();
@@ -93,8 +89,24 @@ fn drafts(history: &History, view: &View, shown: Range<usize>) -> Vec<Draft> {
     drafts
 }
 
-/// `classified` tells what the kernel took the last fault for.
-fn about(view: &View, what: &What, classified: impl FnOnce() -> String) -> Vec<Draft> {
+/// What the kernel took the fault for that event `n` answers, and what it looked at to choose the answer.
+fn reasons(history: &History, view: &View, n: usize) -> String {
+    let mut checks = Vec::new();
+    for event in history.events[..n].iter().rev() {
+        match &event.what {
+            What::Plan(plan) if checks.is_empty() => checks = words::planned(plan, None).checks,
+            fault @ What::Fault { .. } => {
+                checks.insert(0, words::happened(fault, &view.processes).what);
+                return checks.join(". ") + ".";
+            }
+            _ => {}
+        }
+    }
+    String::new()
+}
+
+/// `reasons` tells why the kernel answered the last fault as it did.
+fn about(view: &View, what: &What, reasons: impl FnOnce() -> String) -> Vec<Draft> {
     match what {
         What::Trap(trap) => match (trap.page_fault(), trap.check) {
             (Some(access), Some(check)) => vec![cause(access), failed(check)],
@@ -102,7 +114,7 @@ fn about(view: &View, what: &What, classified: impl FnOnce() -> String) -> Vec<D
         },
         What::Resolved { how, pte, .. } => {
             let entry = (*pte != Pte::INVALID).then(|| entry(*pte));
-            [Some(answer(*how, classified())), entry].into_iter().flatten().collect()
+            [Some(answer(*how, reasons())), entry].into_iter().flatten().collect()
         }
         What::Evicted { frame, .. } => vec![victim(view, &frame.to_string())],
         _ => Vec::new(),
@@ -116,7 +128,7 @@ pub(super) fn cause(access: Access) -> Draft {
         text: "Which cause will the next page fault have?".into(),
         right: name(access),
         wrong: all.into_iter().map(name).collect(),
-        because: format!("The program {}.", words::wanted(access)),
+        because: format!("The instruction wants to {} memory.", words::wanted(access)),
     }
 }
 

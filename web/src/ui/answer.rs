@@ -29,7 +29,13 @@ fn play(desk: &Desk, card: &Card) -> Html {
             <button type="button" class="button" id="let-it" onclick={desk.command(Command::Seek(Target::Event(end)))}>
                 { "Let the kernel answer" }<kbd aria-hidden="true">{ "A" }</kbd>
             </button>
-            <span class="hint">{ " or watch it step by step with “+ event”." }</span>
+            <span class="hint">
+                if desk.model.notes_in_the_answer() > 1 {
+                    { " or go along with “Next note”, which explains it on the way." }
+                } else {
+                    { " or watch it step by step with “+ event”." }
+                }
+            </span>
         </p>
     }
 }

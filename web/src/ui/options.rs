@@ -43,7 +43,7 @@ pub(super) fn Options(PaneProps { desk }: &PaneProps) -> Html {
             <div class="menu-body">
                 { for CHOICES.iter().map(|&(key, label, choices)| choice(desk, &wanted, key, label, choices)) }
                 { for TEXTS.iter().map(|&(key, label)| text(desk, &wanted, key, label)) }
-                <p class="hint">{ "Left empty, an option has the kernel's own default." }</p>
+                <p class="hint">{ "Left empty or at “default”, an option is as the kernel has it by itself." }</p>
                 <button type="button" class="button primary" id="boot" onclick={boot}>{ "Boot with these" }</button>
             </div>
         </details>
@@ -78,6 +78,7 @@ fn choice(
     html! {
         <label class="field row-field"><span>{ label }{ " " }<code>{ key }</code></span>
             <select id={format!("option-{key}")} onchange={choose}>
+                <option value="" selected={now.is_empty()}>{ "default" }</option>
                 { for choices.iter().map(|&each| html! { <option value={each} selected={each == now}>{ each }</option> }) }
             </select>
         </label>

@@ -1,6 +1,6 @@
 //! Which panes are open, in one list, with a way to each.
 
-use web_sys::{ScrollIntoViewOptions, ScrollLogicalPosition};
+use web_sys::{Element, ScrollIntoViewOptions, ScrollLogicalPosition};
 use yew::prelude::*;
 
 use super::shell::{Shell, use_shell};
@@ -44,8 +44,13 @@ fn entry(shell: &Shell, pane: &'static PaneKind) -> Html {
 fn scroll_to(id: &str) {
     let pane = web_sys::window().and_then(|window| window.document()?.get_element_by_id(id));
     if let Some(pane) = pane {
-        let options = ScrollIntoViewOptions::new();
-        options.set_block(ScrollLogicalPosition::Start);
-        pane.scroll_into_view_with_scroll_into_view_options(&options);
+        bring_in_sight(&pane, ScrollLogicalPosition::Start);
     }
+}
+
+/// Scrolls the page until the element is to be seen.
+pub(super) fn bring_in_sight(element: &Element, at: ScrollLogicalPosition) {
+    let options = ScrollIntoViewOptions::new();
+    options.set_block(at);
+    element.scroll_into_view_with_scroll_into_view_options(&options);
 }

@@ -2,10 +2,12 @@
 
 use std::rc::Rc;
 
+use web_sys::ScrollLogicalPosition;
 use yew::prelude::*;
 
 use super::desk::Desk;
 use super::mode_keys::use_mode_keys;
+use super::pane_menu::bring_in_sight;
 use crate::predict::{Asked, Change, Due, Predict, due, question};
 use crate::protocol::{Command, Target};
 
@@ -95,9 +97,12 @@ pub(super) struct Props {
 pub(super) fn Questions(props: &Props) -> Html {
     let predict = &props.quiz.predict;
     use_mode_keys(keys(props));
+    let place = use_node_ref();
+    let question = predict.asked.as_ref().map(|asked| asked.question.text.clone());
+    use_effect_with((question, place.clone()), |(_, place)| in_sight(place));
     let Some(asked) = &predict.asked else { return html! {} };
     html! {
-        <section class="quiz" id="predict" aria-labelledby="predict-question">
+        <section class="quiz" id="predict" ref={place} aria-labelledby="predict-question">
             <p class="quiz-score">{ "Predict: " }<span id="predict-score">{ predict.score() }</span></p>
             <h2 id="predict-question">{ asked.question.text.clone() }</h2>
             <ol class="quiz-answers">
@@ -110,6 +115,13 @@ pub(super) fn Questions(props: &Props) -> Html {
                 <button type="button" class="button" id="predict-skip" onclick={skip(props, asked)}>{ "Skip and show" }</button>
             }
         </section>
+    }
+}
+
+/// Brings the question to where one looks: it may be asked while one reads far below.
+fn in_sight(place: &NodeRef) {
+    if let Some(question) = place.cast::<web_sys::Element>() {
+        bring_in_sight(&question, ScrollLogicalPosition::Nearest);
     }
 }
 

@@ -6,6 +6,7 @@ use yew::prelude::*;
 use super::desk::{Desk, PaneProps};
 use super::pane::Pane;
 use super::tour_editor::TourEditor;
+use super::tour_end::TourEnd;
 use crate::tour::Stop;
 
 /// The sentence, the note, and the way to the next one.
@@ -23,9 +24,12 @@ pub(super) fn Tour(PaneProps { desk }: &PaneProps) -> Html {
             if *editing {
                 <TourEditor desk={desk.clone()} />
             } else {
+                { about(desk) }
+                { other_run(desk) }
                 { at.map(|at| note(desk, at)) }
             }
             { stepping(desk, at) }
+            <TourEnd desk={desk.clone()} />
         </Pane>
     }
 }
@@ -45,21 +49,46 @@ fn aside(desk: &Desk, at: Option<usize>, editing: bool, flip: Callback<MouseEven
     }
 }
 
+/// What the scenario is about, until somebody moves.
+fn about(desk: &Desk) -> Html {
+    match &desk.model.loaded {
+        Some(loaded) if desk.model.is_opening() && !loaded.scenario.summary.is_empty() => {
+            html! { <p class="topic" id="topic">{ coded(&loaded.scenario.summary) }</p> }
+        }
+        _ => html! {},
+    }
+}
+
+/// Says that the notes may not fit, where the run has other options than they were written for.
+fn other_run(desk: &Desk) -> Html {
+    let other = desk.model.loaded.as_ref().map_or(&[][..], |loaded| &loaded.other_options);
+    if other.is_empty() || desk.model.stops.is_empty() {
+        return html! {};
+    }
+    html! {
+        <p class="hint" id="other-run">
+            { "The notes tell of the run as it was prepared. This one has " }<code>{ other.join(" ") }</code>
+            { ", so some of what they say may not happen." }
+        </p>
+    }
+}
+
 /// A stop, and its note.
 pub(super) fn stop(desk: &Desk, at: usize) -> Option<(Stop, &Note)> {
     let stop = *desk.model.stops.get(at)?;
     Some((stop, desk.model.tour.notes().get(stop.note)?))
 }
 
-/// The note; marked as earlier where its event lies before the last page fault.
+/// The note, with its event where that is not the present one; muted where it lies before the last page fault.
 fn note(desk: &Desk, at: usize) -> Html {
     let Some((stop, note)) = stop(desk, at).filter(|(_, note)| !note.text.is_empty()) else {
         return html! {};
     };
     let is_earlier = desk.model.is_past(stop.event);
+    let is_here = stop.event + 1 == desk.model.events_so_far();
     html! {
         <p class={classes!("note", is_earlier.then_some("earlier"))} id="note">
-            if is_earlier {
+            if !is_here {
                 <button type="button" class="link" onclick={desk.to_event(stop.event)}>{ format!("At event {}:", stop.event) }</button>
                 { " " }
             }

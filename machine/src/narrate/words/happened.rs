@@ -55,10 +55,11 @@ pub fn happened(what: &What, processes: &Processes) -> Told {
             entry(change, processes, &format!("The hardware sets {set} in the entry"))
         }
         What::Satp { new, .. } => switched_tables(*new, processes),
-        What::Sfence { va: Some(va), .. } => Told::new(format!("sfence.vma {va}"))
-            .detail("The hardware must forget what it knew of this page."),
+        What::Sfence { va: Some(va), .. } => {
+            Told::new(format!("sfence.vma: the hardware forgets what it knew of page {}", va.page_down()))
+        }
         What::Sfence { va: None, .. } => {
-            Told::new("sfence.vma").detail("The hardware must forget every translation it remembers.")
+            Told::new("sfence.vma: the hardware forgets every translation that it remembers")
         }
         What::Warning(warning) => Told::new(format!("Warning: {}", warning.text)),
         What::Fault { pid, va, class, area, .. } => classified(&who(*pid), va.get(), *class, *area),
