@@ -103,7 +103,7 @@ fn the_page_looks_as_it_did_when_it_opens_and_when_it_compares() {
 fn the_page_looks_as_it_did_at_a_copy_and_at_an_eviction() {
     on_the_page(async |mut page: Page, _: Bench| {
         open(&mut page, "#scenario=cow-fork.json").await;
-        to_note(&page, 9).await;
+        to_note(&page, 10).await;
         let mut wrong = looks(&page, "copy").await;
         page.browser.appear_still((1280, 900), "light").await;
         open(&mut page, "#scenario=eviction.json").await;
