@@ -1,7 +1,9 @@
 //! Chromedriver and Chromium, one of each for a test, gone when it ends.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder};
@@ -27,39 +29,57 @@ pub(crate) struct Browser {
     _driver: Driver,
 }
 
-/// The driver's process; killed when dropped, and the browser with it.
-struct Driver(Child);
+/// The driver's process; ended when dropped, and the browser with it, also where a test fails.
+struct Driver {
+    process: Child,
+    port: u16,
+}
+
+/// How long the driver may take to end its browser.
+const SHUTDOWN: Duration = Duration::from_secs(10);
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        // A driver that is killed leaves its browser running.
+        let _ = self.shut_down();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
 impl Driver {
     /// Starts the driver on a free port of its own choice.
-    fn start() -> (Self, u16) {
+    fn start() -> Self {
         let program = std::env::var_os("CHROMEDRIVER").expect("checked before");
         let mut command = Command::new(program);
         let child = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut driver = Self(child.expect("chromedriver starts"));
-        let lines = BufReader::new(driver.0.stdout.take().expect("it is piped")).lines();
+        let mut process = child.expect("chromedriver starts");
+        let lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
         let port = lines.map_while(Result::ok).find_map(|line| {
             let (_, port) = line.split_once("started successfully on port ")?;
             port.trim_end_matches('.').parse().ok()
         });
-        (driver, port.expect("chromedriver names its port"))
+        Self { process, port: port.expect("chromedriver names its port") }
+    }
+
+    /// Asks it to close its browsers and waits until it has.
+    fn shut_down(&self) -> io::Result<()> {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.port))?;
+        connection.set_read_timeout(Some(SHUTDOWN))?;
+        connection.write_all(b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+        connection.read_to_end(&mut Vec::new())?;
+        Ok(())
     }
 }
 
 impl Browser {
     /// Starts a browser with a profile of its own.
     pub(crate) async fn start() -> Self {
-        let (driver, port) = Driver::start();
+        let driver = Driver::start();
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities());
-        let client = builder.connect(&format!("http://127.0.0.1:{port}")).await.expect("the browser starts");
+        let client =
+            builder.connect(&format!("http://127.0.0.1:{}", driver.port)).await.expect("the browser starts");
         Self { client, _driver: driver }
     }
 
