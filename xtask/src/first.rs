@@ -19,8 +19,9 @@ use crate::{
     http::{Reply, Server},
     opening::Opening,
     process,
+    relocated::References,
     server::Site,
-    split::{self, Needed},
+    split::{self, Needed, Twins},
     ui,
     web::{self, Program},
     workspace,
@@ -28,9 +29,30 @@ use crate::{
 
 /// How long a first visit may take, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long each file takes to come, in a visit of its own. What is told of progress is drawn only where it is
-/// slow, and what asks now and then whether the worker is there does so after seconds.
-const PACES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(700)];
+/// A first visit.
+struct Visit {
+    /// How long each file takes to come. What is told of progress is drawn only where it is slow, and what asks now
+    /// and then whether the worker is there does so after seconds.
+    pace: Duration,
+    /// Of the browser's window.
+    size: &'static str,
+    /// What else the browser is told.
+    more: &'static [&'static str],
+}
+
+impl Visit {
+    const fn new(milliseconds: u64, size: &'static str, more: &'static [&'static str]) -> Self {
+        Self { pace: Duration::from_millis(milliseconds), size, more }
+    }
+}
+
+/// What runs differs a little from visit to visit.
+const VISITS: [Visit; 4] = [
+    Visit::new(0, "1280,900", &[]),
+    Visit::new(700, "1280,900", &[]),
+    Visit::new(100, "360,740", &["--force-prefers-reduced-motion"]),
+    Visit::new(20, "1920,1200", &["--force-dark-mode"]),
+];
 
 /// Where the programs say what has run; the name of the program follows.
 const RAN: &str = "/ran/";
@@ -53,24 +75,29 @@ const TELL: &str = "export async function tell(name, init) {
   const wasm = await init();
   await shown;
   await new Promise((done) => setTimeout(done, 1500));
-  const ran = Object.keys(wasm).filter((key) => /^ran[0-9]+$/.test(key) && wasm[key].value === 1);
+  const ran = Object.keys(wasm).filter((key) => /^ran[0-9]+[.][0-9]+$/.test(key) && wasm[key].value === 1);
   await fetch(new URL('/ran/' + name, location.href), { method: 'POST', body: ran.join(' ') });
 }
 ";
 
-/// The programs, each in two parts; as they are where nobody can look which functions are needed.
-pub(crate) fn in_parts(programs: Vec<Program>, opening: &Opening) -> Result<Vec<Program>> {
-    let Some(browser) = browser::find() else {
+/// The browser that visits the page; nothing where there is none.
+pub(crate) fn visitor() -> Option<PathBuf> {
+    let browser = browser::find();
+    if browser.is_none() {
         ui::warn("without Chromium nobody can tell what of the page is needed first: it is loaded whole");
-        return Ok(programs);
-    };
+    }
+    browser.map(|browser| browser.chromium)
+}
+
+/// The programs, each in two parts.
+pub(crate) fn in_parts(programs: Vec<Program>, opening: &Opening, chromium: &Path) -> Result<Vec<Program>> {
     let stamp = stamp(&programs)?;
     let folder = workspace::web_build().join("parts");
     let known = folder.join("stamp");
     if !fs::read_to_string(&known).is_ok_and(|old| old == stamp) {
         web::remove(&folder)?;
         let needed = ui::step("Looking which functions a first visit needs", || {
-            first_visit(&programs, opening, &browser.chromium)
+            first_visits(&programs, opening, chromium)
         })?;
         for program in &programs {
             let needed =
@@ -94,14 +121,21 @@ fn stamp(programs: &[Program]) -> Result<String> {
     for (image, _) in guest::PAGE_IMAGES {
         add(&workspace::guest_images().join(image))?;
     }
-    digest.update(concat!(include_str!("split.rs"), include_str!("first.rs")));
+    digest.update(concat!(
+        include_str!("cold.rs"),
+        include_str!("relocated.rs"),
+        include_str!("split.rs"),
+        include_str!("first.rs"),
+    ));
     Ok(format!("{:x}", digest.finalize()))
 }
 
 /// Writes the program's parts to a folder.
 fn cut(program: &Program, needed: &Needed, folder: &Path) -> Result<()> {
     web::copy_all(&program.folder, folder)?;
-    let parts = split::in_two(&fs::read(program.wasm())?, needed)
+    let references = References::of(&fs::read(&program.linked)?)
+        .with_context(|| format!("looking who refers to which data of {}", program.name))?;
+    let parts = split::in_two(&fs::read(program.wasm())?, needed, references.as_ref(), twins(program))
         .with_context(|| format!("cutting {} in two", program.name))?;
     let name = &program.name;
     fs::write(folder.join(format!("{name}_bg.wasm")), parts.first)?;
@@ -109,6 +143,11 @@ fn cut(program: &Program, needed: &Needed, folder: &Path) -> Result<()> {
     let script = folder.join(format!("{name}.js"));
     let joined = joined(&fs::read_to_string(&script)?, name)?;
     fs::write(&script, joined).with_context(|| format!("writing {}", script.display()))
+}
+
+/// The worker computes; what the page does is done in a moment.
+fn twins(program: &Program) -> Twins {
+    if program.name == "worker" { Twins::All } else { Twins::None }
 }
 
 /// The script that binds a program to JavaScript, with a way to its second part.
@@ -126,8 +165,12 @@ fn joined(script: &str, name: &str) -> Result<String> {
     ))
 }
 
-/// Opens the page once and listens to what each program says has run.
-fn first_visit(programs: &[Program], opening: &Opening, chromium: &Path) -> Result<BTreeMap<String, Needed>> {
+/// Opens the page for each visit and listens to what each program says has run.
+fn first_visits(
+    programs: &[Program],
+    opening: &Opening,
+    chromium: &Path,
+) -> Result<BTreeMap<String, Needed>> {
     let site = workspace::web_build().join("first-visit");
     web::remove(&site)?;
     let marked: Vec<Program> =
@@ -140,24 +183,28 @@ fn first_visit(programs: &[Program], opening: &Opening, chromium: &Path) -> Resu
         fs::write(page.join(name), text)?;
     }
     let mut needed = BTreeMap::<_, Needed>::new();
-    for (visit, pace) in PACES.into_iter().enumerate() {
-        let profile = site.join(format!("browser-{visit}"));
-        for (name, more) in visited(&page, programs.len(), chromium, &profile, pace)? {
-            needed.entry(name).or_default().extend(more);
+    for (number, visit) in VISITS.iter().enumerate() {
+        let profile = site.join(format!("browser-{number}"));
+        for (name, more) in visited(&page, programs.len(), chromium, &profile, visit)? {
+            let known = needed.entry(name).or_default();
+            for (function, places) in more {
+                known.entry(function).or_default().extend(places);
+            }
         }
     }
     Ok(needed)
 }
 
-/// Opens the page once, each of its files coming after such a time, and listens to what each program says has run.
+/// Opens the page once and listens to what each program says has run.
 fn visited(
     page: &Path,
     programs: usize,
     chromium: &Path,
     profile: &PathBuf,
-    pace: Duration,
+    visit: &Visit,
 ) -> Result<BTreeMap<String, Needed>> {
     let (files, (tell, told)) = (Site::new(page), channel());
+    let pace = visit.pace;
     let server = Server::start(0, move |request| {
         if request.method != "POST" {
             thread::sleep(pace);
@@ -168,14 +215,14 @@ fn visited(
         Reply::new(204, [])
     })
     .context("no port is free")?;
-    let _visitor = Visitor::new(chromium, profile, &format!("http://{}/", server.address()))?;
+    let _visitor = Visitor::new(chromium, profile, visit, &format!("http://{}/", server.address()))?;
     listen(&told, programs)
 }
 
 fn marked(program: &Program, site: &Path) -> Result<Program> {
     let folder = site.join(&program.name);
     web::copy_all(&program.folder, &folder)?;
-    let marked = Program { name: program.name.clone(), folder };
+    let marked = Program { name: program.name.clone(), folder, linked: program.linked.clone() };
     fs::write(marked.wasm(), split::marked(&fs::read(program.wasm())?)?)?;
     Ok(marked)
 }
@@ -197,11 +244,11 @@ fn listen(told: &Receiver<(String, String)>, programs: usize) -> Result<BTreeMap
 struct Visitor(Child);
 
 impl Visitor {
-    fn new(chromium: &Path, profile: &PathBuf, url: &str) -> Result<Self> {
+    fn new(chromium: &Path, profile: &PathBuf, visit: &Visit, url: &str) -> Result<Self> {
         let mut command = Command::new(chromium);
         command.args(["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic"]);
         command.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
-        command.args(["--hide-scrollbars", "--window-size=1280,900"]);
+        command.arg("--hide-scrollbars").arg(format!("--window-size={}", visit.size)).args(visit.more);
         let mut user_data = std::ffi::OsString::from("--user-data-dir=");
         user_data.push(profile);
         command.arg(user_data).arg(url);

@@ -4,6 +4,7 @@
 mod artifacts;
 mod axe;
 mod browser;
+mod cold;
 mod commands;
 mod differential;
 mod disk;
@@ -24,6 +25,7 @@ mod packages;
 mod packed;
 mod process;
 mod qemu;
+mod relocated;
 mod scenario;
 mod server;
 mod site;

@@ -6,12 +6,19 @@
 //! the table; while the second part is not there, it asks JavaScript for it first, which loads it at once. So
 //! the cut decides what is transferred when, and never what the program does.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    ops::Range,
+};
 
+use crate::{
+    cold::{self, Places},
+    relocated::References,
+};
 use anyhow::{Context, Result, bail, ensure};
 use walrus::{
-    ConstExpr, ElementItems, ElementKind, ExportItem, FunctionBuilder, FunctionId, FunctionKind, GlobalId,
-    GlobalKind, LocalFunction, Module, ModuleConfig, TableId, TypeId, ValType,
+    ConstExpr, Data, DataId, DataKind, ElementItems, ElementKind, ExportItem, FunctionBuilder, FunctionId,
+    FunctionKind, GlobalId, GlobalKind, LocalFunction, Module, ModuleConfig, TableId, TypeId, ValType,
     ir::{self, UnaryOp, Value},
 };
 
@@ -22,8 +29,8 @@ pub(crate) const ASK: (&str, &str) = ("rest", "now");
 /// The first part's global that is 1 once the second is there.
 const IS_THERE: &str = "rest";
 
-/// The functions that a first run needs, by their index in the module.
-pub(crate) type Needed = BTreeSet<usize>;
+/// The functions that a first run needs, by their index in the module, and what is reached of each.
+pub(crate) type Needed = BTreeMap<usize, Places>;
 
 /// The parts of a program.
 pub(crate) struct Parts {
@@ -39,41 +46,87 @@ fn parse(wasm: &[u8]) -> Result<Module> {
     config.parse(wasm).context("reading a WebAssembly module")
 }
 
-/// How the mark of a function is exported.
-fn mark(index: usize) -> String {
-    format!("ran{index}")
-}
-
-/// The program with a global for each function, exported under [`mark`], that turns from 0 to 1 when the
-/// function is called.
+/// The program with a mark at each of its places.
 pub(crate) fn marked(wasm: &[u8]) -> Result<Vec<u8>> {
     let mut module = parse(wasm)?;
-    let functions: Vec<FunctionId> = module.funcs.iter_local().map(|(id, _)| id).collect();
-    for id in functions {
-        let zero = ConstExpr::Value(Value::I32(0));
-        let global = module.globals.add_local(ValType::I32, true, false, zero);
-        module.exports.add(&mark(id.index()), global);
-        let function = module.funcs.get_mut(id).kind.unwrap_local_mut();
-        let entry = function.entry_block();
-        let mut body = function.builder_mut().instr_seq(entry);
-        body.instr_at(0, ir::GlobalSet { global });
-        body.instr_at(0, ir::Const { value: Value::I32(1) });
-    }
+    cold::add_marks(&mut module);
     Ok(module.emit_wasm())
 }
 
 /// Reads the names of the marks that were set, separated by spaces.
 pub(crate) fn needed(marks: &str) -> Result<Needed> {
-    let index = |name: &str| name.strip_prefix("ran").and_then(|number| number.parse().ok());
-    marks.split_whitespace().map(|name| index(name).with_context(|| format!("`{name}` is no mark"))).collect()
+    cold::reached(marks)
+        .with_context(|| format!("what has run cannot be read: {}", &marks[..marks.len().min(80)]))
 }
 
-/// Cuts the program in two.
-pub(crate) fn in_two(wasm: &[u8], needed: &Needed) -> Result<Parts> {
-    let (mut first, mut rest) = (parse(wasm)?, parse(wasm)?);
-    Cut::new(&first, needed)?.leave_first(&mut first);
-    Cut::new(&rest, needed)?.leave_rest(&mut rest);
+/// What the second part has of the functions of the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Twins {
+    /// Nothing: it calls those of the first part.
+    None,
+    /// All of them, whole, and they are called from then on: a call from one part to the other takes longer, and so
+    /// does what was moved out of the middle of a function.
+    All,
+}
+
+/// Cuts the program in two; where it is known who refers to which data, the data too.
+pub(crate) fn in_two(
+    wasm: &[u8],
+    needed: &Needed,
+    references: Option<&References>,
+    twins: Twins,
+) -> Result<Parts> {
+    let (mut first, known) = pruned(wasm, needed, twins)?;
+    Cut::new(&first, needed, known)?.leave_first(&mut first);
+    let (mut rest, known) = pruned(wasm, needed, twins)?;
+    Cut::new(&rest, needed, known)?.leave_rest(&mut rest);
+    if let Some(references) = references {
+        let late = references.unreachable(&numbers(&first));
+        move_data(&mut first, &mut rest, &late)?;
+    }
     Ok(Parts { first: first.emit_wasm(), rest: rest.emit_wasm() })
+}
+
+/// What of these takes which way depends on lengths and on moments, and differs from one visit to the next: where
+/// memory is given and grows, how a list is sorted, a map filled, or a task woken.
+const UNSTEADY: [&str; 10] = [
+    "dlmalloc",
+    "__rust_",
+    "raw_vec",
+    "hashbrown",
+    "btree",
+    "memmem",
+    "scheduler",
+    "wasm_bindgen_futures",
+    "vec_deque",
+    "slice::sort",
+];
+
+fn is_unsteady(name: Option<&str>) -> bool {
+    name.is_none_or(|name| UNSTEADY.iter().any(|part| name.contains(part)))
+}
+
+/// The program with everything that is not needed in functions of its own, and the twins of those that are needed;
+/// the same each time.
+fn pruned(wasm: &[u8], needed: &Needed, twins: Twins) -> Result<(Module, BTreeMap<FunctionId, FunctionId>)> {
+    let mut module = parse(wasm)?;
+    let functions: Vec<FunctionId> = module.funcs.iter_local().map(|(id, _)| id).collect();
+    let places = functions.iter().filter_map(|&id| Some((id, needed.get(&id.index())?)));
+    let places: Vec<_> = places.collect();
+    let mut known = BTreeMap::new();
+    if twins == Twins::All {
+        known.extend(places.iter().map(|&(id, _)| (id, cold::twin(&mut module, id))));
+    }
+    for (id, places) in places {
+        if !is_unsteady(module.funcs.get(id).name.as_deref()) {
+            cold::prune(&mut module, id, places);
+        }
+    }
+    let functions: Vec<FunctionId> = module.funcs.iter_local().map(|(id, _)| id).collect();
+    for id in functions.into_iter().filter(|id| !needed.contains_key(&id.index())) {
+        cold::call_others(module.funcs.get_mut(id).kind.unwrap_local_mut(), &known);
+    }
+    Ok((module, known))
 }
 
 /// Where the cut goes; the same each time the same module is read.
@@ -84,6 +137,8 @@ struct Cut {
     slots: BTreeMap<u32, FunctionId>,
     /// The slot through which the first part calls a function of the second.
     ways: BTreeMap<FunctionId, u32>,
+    /// Functions of the second part that take the place of those of the first, once they are there.
+    twins: BTreeMap<FunctionId, FunctionId>,
     /// Functions of the first part that the second one calls.
     shared: BTreeSet<FunctionId>,
     table: TableId,
@@ -92,12 +147,13 @@ struct Cut {
 }
 
 impl Cut {
-    fn new(module: &Module, needed: &Needed) -> Result<Self> {
+    fn new(module: &Module, needed: &Needed, twins: BTreeMap<FunctionId, FunctionId>) -> Result<Self> {
         let table = module.tables.main_function_table()?.context("the program has no table of functions")?;
         let mut cut = Self {
             late: late(module, needed),
             slots: BTreeMap::new(),
             ways: BTreeMap::new(),
+            twins,
             shared: BTreeSet::new(),
             table,
             size: module.tables.get(table).initial,
@@ -131,6 +187,8 @@ impl Cut {
                 if self.late.contains(&id) {
                     self.slots.insert(slot, id);
                     self.ways.entry(id).or_insert(slot);
+                } else if let Some(&twin) = self.twins.get(&id) {
+                    self.slots.insert(slot, twin);
                 }
             }
         }
@@ -208,7 +266,87 @@ impl Cut {
 
 /// The functions that are not needed at first.
 fn late(module: &Module, needed: &Needed) -> HashSet<FunctionId> {
-    module.funcs.iter_local().map(|(id, _)| id).filter(|id| !needed.contains(&id.index())).collect()
+    module.funcs.iter_local().map(|(id, _)| id).filter(|id| !needed.contains_key(&id.index())).collect()
+}
+
+/// The numbers in the program that may be addresses.
+fn numbers(module: &Module) -> BTreeSet<u32> {
+    #[derive(Default)]
+    struct Numbers(BTreeSet<u32>);
+    impl ir::Visitor<'_> for Numbers {
+        fn visit_const(&mut self, constant: &ir::Const) {
+            if let Value::I32(number) = constant.value {
+                self.0.insert(number.cast_unsigned());
+            }
+        }
+        fn visit_load(&mut self, load: &ir::Load) {
+            self.0.extend(u32::try_from(load.arg.offset));
+        }
+        fn visit_store(&mut self, store: &ir::Store) {
+            self.0.extend(u32::try_from(store.arg.offset));
+        }
+    }
+    let mut numbers = Numbers::default();
+    for (_, function) in module.funcs.iter_local() {
+        ir::dfs_in_order(&mut numbers, function, function.entry_block());
+    }
+    numbers.0
+}
+
+/// Bytes between two pieces of data that are not worth a cut.
+const LEAST_GAP: u32 = 12;
+
+/// Moves what lies in these ranges to the second part, where it is put in its place when that part comes.
+fn move_data(first: &mut Module, rest: &mut Module, late: &[Range<u32>]) -> Result<()> {
+    let late: Vec<_> = late.iter().filter(|range| range.len() > LEAST_GAP as usize).collect();
+    let segments: Vec<DataId> = first.data.iter().map(Data::id).collect();
+    let memory = rest.memories.iter().next().context("the program has no memory")?.id();
+    for id in segments {
+        let (start, bytes) = segment(first.data.get(id))?;
+        let end = start + u32::try_from(bytes.len())?;
+        let mut kept_from = start;
+        let mut pieces = Vec::new();
+        for range in &late {
+            let range = range.start.max(start)..range.end.min(end);
+            if range.is_empty() {
+                continue;
+            }
+            pieces.push((Part::First, kept_from..range.start));
+            kept_from = range.end;
+            pieces.push((Part::Rest, range));
+        }
+        pieces.push((Part::First, kept_from..end));
+        let DataKind::Active { memory: own, .. } = first.data.get(id).kind else { continue };
+        first.data.delete(id);
+        first.memories.get_mut(own).data_segments.remove(&id);
+        for (part, range) in pieces.into_iter().filter(|(_, range)| !range.is_empty()) {
+            let value = bytes[(range.start - start) as usize..(range.end - start) as usize].to_vec();
+            let (module, memory) = match part {
+                Part::First => (&mut *first, own),
+                Part::Rest => (&mut *rest, memory),
+            };
+            let offset = ConstExpr::Value(Value::I32(range.start.cast_signed()));
+            let new = module.data.add(DataKind::Active { memory, offset }, value);
+            module.memories.get_mut(memory).data_segments.insert(new);
+        }
+    }
+    Ok(())
+}
+
+/// Which part something goes to.
+enum Part {
+    First,
+    Rest,
+}
+
+/// Where a piece of data begins, and its bytes.
+fn segment(data: &Data) -> Result<(u32, Vec<u8>)> {
+    match &data.kind {
+        DataKind::Active { offset: ConstExpr::Value(Value::I32(start)), .. } => {
+            Ok((start.cast_unsigned(), data.value.clone()))
+        }
+        _ => bail!("data has no fixed address"),
+    }
 }
 
 /// The functions that this one calls or names.
@@ -365,10 +503,14 @@ mod tests {
         module.imports.iter().map(|import| format!("{}.{}", import.module, import.name)).collect()
     }
 
+    fn cut(wasm: &[u8], needed: &Needed) -> Parts {
+        in_two(wasm, needed, None, Twins::None).unwrap()
+    }
+
     #[test]
     fn what_is_not_needed_stands_in_the_second_part_and_is_called_through_the_table() {
         let wasm = program();
-        let parts = in_two(&wasm, &[index_of_main(&wasm)].into()).unwrap();
+        let parts = cut(&wasm, &[(index_of_main(&wasm), [0].into())].into());
         // Reading validates, too.
         let (first, rest) = (parse(&parts.first).unwrap(), parse(&parts.rest).unwrap());
         assert_eq!(imports(&first), ["rest.now"]);
@@ -383,19 +525,23 @@ mod tests {
     #[test]
     fn what_is_needed_stays() {
         let wasm = program();
-        let all = parse(&wasm).unwrap().funcs.iter_local().map(|(id, _)| id.index()).collect();
-        let parts = in_two(&wasm, &all).unwrap();
-        assert_eq!(parse(&parts.rest).unwrap().funcs.iter_local().count(), 0);
-        assert_eq!(parse(&parts.first).unwrap().funcs.iter_local().count(), 3, "nothing has to be asked for");
+        let all: Needed =
+            parse(&wasm).unwrap().funcs.iter_local().map(|(id, _)| (id.index(), [0].into())).collect();
+        let rest = |twins| {
+            let parts = in_two(&wasm, &all, None, twins).unwrap();
+            assert_eq!(parse(&parts.first).unwrap().funcs.iter_local().count(), 3, "nothing is asked for");
+            parse(&parts.rest).unwrap().funcs.iter_local().count()
+        };
+        assert_eq!(rest(Twins::None), 0);
+        assert_eq!(rest(Twins::All), 1, "the function that stands in the table has a twin there");
     }
 
     #[test]
-    fn every_function_can_be_marked_and_marks_are_read() {
+    fn every_function_can_be_marked() {
         let wasm = program();
         let marked = parse(&marked(&wasm).unwrap()).unwrap();
         let marks = marked.exports.iter().filter(|export| export.name.starts_with("ran")).count();
         assert_eq!(marks, 3);
-        assert_eq!(needed("ran3 ran12\n").unwrap(), [3, 12].into());
-        assert!(needed("ran3 main").is_err());
+        assert!(needed("main").is_err());
     }
 }

@@ -15,7 +15,9 @@ use crate::{
     first, guest,
     html::{self, Link},
     opening::{self, Opening},
-    process, site,
+    process,
+    relocated::without_relocations,
+    site,
     toolchain::{self, Target},
     ui, workspace,
 };
@@ -48,15 +50,21 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
 /// The same, with the images of a site that was published earlier.
 pub(crate) fn build_keeping(profile: Profile, earlier: Option<&Path>) -> Result<PathBuf> {
     guest::build()?;
-    let programs = ui::step("Building the page and its worker for the browser", || {
-        ["worker", "app"].into_iter().map(|name| Program::new(&compile(name, profile)?)).collect()
+    let chromium = match profile {
+        Profile::Published => first::visitor(),
+        Profile::Whole | Profile::Quick => None,
+    };
+    let names = if chromium.is_some() { Names::Kept } else { Names::Gone };
+    let programs: Vec<Program> = ui::step("Building the page and its worker for the browser", || {
+        ["worker", "app"].into_iter().map(|name| Program::new(&compile(name, profile)?, names)).collect()
     })?;
-    let (programs, opening) = match profile {
-        Profile::Published => {
-            let opening = opening::images()?;
-            (first::in_parts(programs, &opening)?, Some(opening))
-        }
-        Profile::Whole | Profile::Quick => (programs, None),
+    let opening = match profile {
+        Profile::Published => Some(opening::images()?),
+        Profile::Whole | Profile::Quick => None,
+    };
+    let programs = match (chromium, &opening) {
+        (Some(chromium), Some(opening)) => first::in_parts(programs, opening, &chromium)?,
+        _ => programs,
     };
     ui::step("Putting the page together", || assemble(&programs, opening.as_ref(), earlier))
 }
@@ -66,11 +74,13 @@ pub(crate) struct Program {
     pub(crate) name: String,
     /// The folder with its WebAssembly and its script.
     pub(crate) folder: PathBuf,
+    /// As it came from the linker.
+    pub(crate) linked: PathBuf,
 }
 
 impl Program {
-    fn new(binary: &Binary) -> Result<Self> {
-        Ok(Self { name: binary.name.clone(), folder: bound(binary)? })
+    fn new(binary: &Binary, names: Names) -> Result<Self> {
+        Ok(Self { name: binary.name.clone(), folder: bound(binary, names)?, linked: binary.file.clone() })
     }
 
     /// Its WebAssembly, or the first part of it.
@@ -90,8 +100,8 @@ impl Program {
 
 /// A program of the page on its own, bound to JavaScript, in a folder with an empty page.
 pub(crate) fn build_alone(name: &str) -> Result<PathBuf> {
-    let binary = ui::step(&format!("Building {name} for the browser"), || compile(name, Profile::Published))?;
-    let folder = bound(&binary)?;
+    let binary = ui::step(&format!("Building {name} for the browser"), || compile(name, Profile::Whole))?;
+    let folder = bound(&binary, Names::Gone)?;
     fs::write(folder.join("index.html"), "<!doctype html><title>Faultline</title>")?;
     Ok(folder)
 }
@@ -106,7 +116,7 @@ const FOR_SIZE: [&str; 2] = [
 fn compile(program: &str, profile: Profile) -> Result<Binary> {
     let compiler = toolchain::ensure(Target::Web)?;
     let mut cargo = compiler.cargo(Target::Web);
-    cargo.args(["build", "--profile", profile.name(), "--target", Target::Web.triple()]);
+    cargo.args(["rustc", "--profile", profile.name(), "--target", Target::Web.triple()]);
     cargo.args(["--package", "faultline-web", "--bin", program]);
     if program == "app" && !matches!(profile, Profile::Quick) {
         for setting in FOR_SIZE {
@@ -115,6 +125,10 @@ fn compile(program: &str, profile: Profile) -> Result<Binary> {
     }
     cargo.arg("--target-dir").arg(workspace::web_build());
     cargo.args(["--message-format", "json-render-diagnostics"]).stdin(Stdio::null());
+    if matches!(profile, Profile::Published) {
+        // They say who refers to which data: what is needed at first is found with them.
+        cargo.args(["--", "-C", "link-arg=--emit-relocs"]);
+    }
     let binaries = binaries(&process::stdout_of(&mut cargo)?)?;
     let binary = binaries.into_iter().find(|binary| binary.name == program);
     binary.with_context(|| format!("faultline-web has no binary `{program}`"))
@@ -222,24 +236,31 @@ fn loader(program: &Program) -> String {
     }
 }
 
+/// Whether the names of its functions stay with a program.
+#[derive(Clone, Copy, Debug)]
+enum Names {
+    Kept,
+    Gone,
+}
+
 /// How the program is bound; part of what says whether it has to be bound anew.
-const SETTINGS: &str = "web, without names";
+const SETTINGS: &str = "web, without relocations";
 
 /// The folder with the program's WebAssembly and the JavaScript that binds it to the browser; made
 /// anew only when the program changed.
-fn bound(binary: &Binary) -> Result<PathBuf> {
+fn bound(binary: &Binary, names: Names) -> Result<PathBuf> {
     let folder = workspace::web_build().join("bound").join(&binary.name);
     let stamp = folder.with_extension("sha256");
     let wasm = fs::read(&binary.file).with_context(|| format!("reading {}", binary.file.display()))?;
-    let digest = format!("{:x} {SETTINGS}", Sha256::digest(&wasm));
+    let digest = format!("{:x} {SETTINGS} {names:?}", Sha256::digest(&wasm));
     if fs::read_to_string(&stamp).is_ok_and(|old| old == digest) {
         return Ok(folder);
     }
     remove(&folder)?;
     let mut bindgen = Bindgen::new();
-    bindgen.input_bytes(&binary.name, wasm).web(true)?.typescript(false);
-    // The names of functions weigh as much as half of the code, and nobody reads them.
-    bindgen.remove_name_section(true).remove_producers_section(true);
+    bindgen.input_bytes(&binary.name, without_relocations(&wasm)?).web(true)?.typescript(false);
+    // The names of functions weigh as much as half of the code. Only who cuts the program reads them.
+    bindgen.remove_name_section(matches!(names, Names::Gone)).remove_producers_section(true);
     // The library, unlike the command, would leave it to the caller to say where the WebAssembly lies.
     bindgen.omit_default_module_path(false);
     bindgen.generate(&folder).with_context(|| format!("binding {} to JavaScript", binary.name))?;

@@ -1,0 +1,227 @@
+//! Which data a program's code refers to, as the linker's relocations say (`--emit-relocs`;
+//! [Linking](https://github.com/WebAssembly/tool-conventions/blob/main/Linking.md)).
+//!
+//! Data lies where it lay when the program was linked, whatever is done to its code afterwards. So a number in the
+//! code refers to data where some relocation made the same number of a symbol; that another number is the same by
+//! chance only keeps a symbol that nobody needs.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+
+use anyhow::{Context, Result, ensure};
+use wasmparser::{
+    BinaryReader, DataKind, KnownCustom, Linking, Operator, Parser, Payload, RelocationEntry, RelocationType,
+    SymbolInfo,
+};
+
+/// A symbol, by its number in the linker's table.
+type Symbol = u32;
+
+/// Who refers to which data.
+#[derive(Debug, Default)]
+pub(crate) struct References {
+    /// The addresses of each symbol's bytes.
+    extents: BTreeMap<Symbol, Range<u32>>,
+    /// What a number in the code may refer to.
+    meanings: BTreeMap<u32, BTreeSet<Symbol>>,
+    /// The symbols to which a symbol's bytes refer.
+    inside: BTreeMap<Symbol, BTreeSet<Symbol>>,
+}
+
+impl References {
+    /// Reads a program as it comes from the linker; nothing where it was linked without relocations.
+    pub(crate) fn of(wasm: &[u8]) -> Result<Option<Self>> {
+        let linked = Linked::of(wasm)?;
+        if linked.relocations.is_empty() {
+            return Ok(None);
+        }
+        let mut references = Self { extents: linked.extents()?, ..Self::default() };
+        for (section, entry) in &linked.relocations {
+            let Some(start) = references.extents.get(&entry.index).map(|extent| extent.start) else {
+                continue;
+            };
+            let number = i64::from(start) + entry.addend;
+            let number = u32::try_from(number).context("a relocation leaves the memory")?;
+            let bytes = linked.bytes(*section, entry)?;
+            ensure!(value(entry.ty, bytes)? == number, "a relocation does not say what the program does");
+            if *section == linked.code {
+                references.meanings.entry(number).or_default().insert(entry.index);
+                continue;
+            }
+            let at = linked.address(*section, entry)?;
+            for symbol in references.around(at)? {
+                references.inside.entry(symbol).or_default().insert(entry.index);
+            }
+        }
+        Ok(Some(references))
+    }
+
+    /// The symbols that have a byte at this address.
+    fn around(&self, address: u32) -> Result<Vec<Symbol>> {
+        let around = self.extents.iter().filter(|(_, extent)| extent.contains(&address));
+        let around: Vec<Symbol> = around.map(|(&symbol, _)| symbol).collect();
+        ensure!(!around.is_empty(), "data at {address:#x} belongs to no symbol");
+        Ok(around)
+    }
+
+    /// The addresses of data to which code with these numbers cannot refer, in order and apart from each other.
+    pub(crate) fn unreachable(&self, numbers: &BTreeSet<u32>) -> Vec<Range<u32>> {
+        let mut reachable = BTreeSet::new();
+        let mut new: Vec<Symbol> =
+            numbers.iter().filter_map(|number| self.meanings.get(number)).flatten().copied().collect();
+        while let Some(symbol) = new.pop() {
+            if reachable.insert(symbol) {
+                new.extend(self.inside.get(&symbol).into_iter().flatten());
+            }
+        }
+        let (kept, left): (Vec<_>, Vec<_>) =
+            self.extents.iter().partition(|(symbol, _)| reachable.contains(symbol));
+        let bytes = |symbols: Vec<(&Symbol, &Range<u32>)>| -> BTreeSet<u32> {
+            symbols.into_iter().flat_map(|(_, extent)| extent.clone()).collect()
+        };
+        // Symbols may share bytes.
+        ranges(bytes(left).difference(&bytes(kept)).copied())
+    }
+}
+
+/// Numbers in order as ranges.
+fn ranges(numbers: impl Iterator<Item = u32>) -> Vec<Range<u32>> {
+    let mut ranges: Vec<Range<u32>> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some(last) if last.end == number => last.end += 1,
+            _ => ranges.push(number..number + 1),
+        }
+    }
+    ranges
+}
+
+/// The program without what only linkers read.
+pub(crate) fn without_relocations(wasm: &[u8]) -> Result<Vec<u8>> {
+    let (mut kept, mut end) = (Vec::new(), 0);
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload.context("reading a WebAssembly module")?;
+        let Some((_, range)) = payload.as_section() else { continue };
+        let is_for_linkers = matches!(&payload, Payload::CustomSection(section)
+            if section.name() == "linking" || section.name().starts_with("reloc."));
+        if !is_for_linkers {
+            kept.extend_from_slice(&wasm[end..range.end]);
+        }
+        end = range.end;
+    }
+    Ok(kept)
+}
+
+/// The parts of a linked program that matter here.
+#[derive(Default)]
+struct Linked<'a> {
+    /// Contents of the sections, in order.
+    sections: Vec<&'a [u8]>,
+    /// Which of them is the code.
+    code: usize,
+    /// Of each segment of data: its address, and where its bytes are.
+    segments: Vec<(u32, &'a [u8])>,
+    symbols: Vec<SymbolInfo<'a>>,
+    /// The section in which something is replaced, and what.
+    relocations: Vec<(usize, RelocationEntry)>,
+}
+
+impl<'a> Linked<'a> {
+    fn of(wasm: &'a [u8]) -> Result<Self> {
+        let mut linked = Self::default();
+        for payload in Parser::new(0).parse_all(wasm) {
+            let payload = payload.context("reading a WebAssembly module")?;
+            if let Some((_, range)) = payload.as_section() {
+                linked.sections.push(&wasm[range]);
+            }
+            linked.add(payload)?;
+        }
+        // Relocations follow what they change, and those of sections without data or code are about nothing here.
+        Ok(linked)
+    }
+
+    fn add(&mut self, payload: Payload<'a>) -> Result<()> {
+        match payload {
+            Payload::CodeSectionStart { .. } => self.code = self.sections.len() - 1,
+            Payload::DataSection(segments) => {
+                for segment in segments {
+                    let segment = segment?;
+                    self.segments.push((start(&segment.kind)?, segment.data));
+                }
+            }
+            Payload::CustomSection(section) => match section.as_known() {
+                KnownCustom::Linking(linking) => {
+                    for part in linking.subsections() {
+                        if let Linking::SymbolTable(symbols) = part? {
+                            self.symbols = symbols.into_iter().collect::<Result<_, _>>()?;
+                        }
+                    }
+                }
+                KnownCustom::Reloc(relocations) => {
+                    let section = relocations.section_index() as usize;
+                    for entry in relocations.entries() {
+                        self.relocations.push((section, entry?));
+                    }
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The addresses of the symbols of data.
+    fn extents(&self) -> Result<BTreeMap<Symbol, Range<u32>>> {
+        let mut extents = BTreeMap::new();
+        for (number, symbol) in (0..).zip(&self.symbols) {
+            let SymbolInfo::Data { symbol: Some(symbol), .. } = symbol else { continue };
+            // Symbols that only the linker knows lie in no segment.
+            let Some((segment, bytes)) = self.segments.get(symbol.index as usize) else { continue };
+            ensure!((symbol.offset + symbol.size) as usize <= bytes.len(), "a symbol leaves its segment");
+            let start = segment + symbol.offset;
+            extents.insert(number, start..start + symbol.size);
+        }
+        Ok(extents)
+    }
+
+    /// What stands where something was replaced.
+    fn bytes(&self, section: usize, entry: &RelocationEntry) -> Result<&'a [u8]> {
+        let section = self.sections.get(section).context("a relocation is about no section")?;
+        section.get(entry.relocation_range()).context("a relocation leaves its section")
+    }
+
+    /// The address where something was replaced in data.
+    fn address(&self, section: usize, entry: &RelocationEntry) -> Result<u32> {
+        let replaced = self.bytes(section, entry)?.as_ptr_range();
+        for (address, bytes) in &self.segments {
+            let bytes = bytes.as_ptr_range();
+            if bytes.contains(&replaced.start) {
+                let offset = replaced.start as usize - bytes.start as usize;
+                return Ok(address + u32::try_from(offset)?);
+            }
+        }
+        anyhow::bail!("a relocation of data lies in no segment")
+    }
+}
+
+/// Where a segment of data begins.
+fn start(kind: &DataKind<'_>) -> Result<u32> {
+    let DataKind::Active { offset_expr, .. } = kind else { anyhow::bail!("data has no address") };
+    match offset_expr.get_operators_reader().read()? {
+        Operator::I32Const { value } => Ok(value.cast_unsigned()),
+        _ => anyhow::bail!("the address of data is no number"),
+    }
+}
+
+/// The number that a relocation has put there.
+fn value(ty: RelocationType, bytes: &[u8]) -> Result<u32> {
+    let mut reader = BinaryReader::new(bytes, 0);
+    Ok(match ty {
+        RelocationType::MemoryAddrLeb => reader.read_var_u32()?,
+        RelocationType::MemoryAddrSleb => reader.read_var_i32()?.cast_unsigned(),
+        RelocationType::MemoryAddrI32 => reader.read_u32()?,
+        other => anyhow::bail!("a relocation of kind {other:?} is not known here"),
+    })
+}
