@@ -12,12 +12,12 @@ use super::desk::Desk;
 use super::frame_painter::Painter;
 use super::frames::{KINDS, mappers};
 use super::shell::use_shell;
-use super::size::use_width;
+use super::size::use_room;
 use crate::layout::{Grid, Look, Looks, Place};
 use crate::linked::Selection;
 use crate::words::{frame_kind, name};
 
-/// How high the grid is to be at most, in CSS pixels: in its place, and when it fills the page.
+/// How high the grid is to be at most, in CSS pixels at the usual size of letters: in its place, and when it fills the page.
 const HEIGHTS: [u32; 2] = [360, 900];
 
 /// The cells and the desk.
@@ -33,15 +33,15 @@ pub(super) struct Props {
 #[component]
 pub(super) fn FrameCanvas(Props { desk, places }: &Props) -> Html {
     let (surface, canvas) = (use_node_ref(), use_node_ref());
-    let width = use_width(surface.clone());
+    let room = use_room(surface.clone());
     let is_max = use_shell().arrangement.maximised() == Some("frames");
     let cursor = use_state_eq(|| None::<usize>);
-    let grid = Grid::fitting(places.len(), width, HEIGHTS[usize::from(is_max)]);
+    let grid = Grid::fitting(places.len(), room, HEIGHTS[usize::from(is_max)]);
     let painter = use_mut_ref(Painter::default);
     {
         let (canvas, looks, cursor) = (canvas.clone(), looks(desk, places), *cursor);
         use_effect(move || {
-            if let Some(canvas) = canvas.cast::<HtmlCanvasElement>().filter(|_| width > 0) {
+            if let Some(canvas) = canvas.cast::<HtmlCanvasElement>().filter(|_| room.width > 0) {
                 painter.borrow_mut().paint(&canvas, grid, &looks, cursor);
             }
         });
@@ -54,6 +54,7 @@ pub(super) fn FrameCanvas(Props { desk, places }: &Props) -> Html {
                 <i class="cell free"></i><i class="cell selected-sample"></i><i class="cell fresh-sample"></i>
             </span>
             <canvas ref={canvas} id="frame-grid" tabindex="0" role="application"
+                data-frames={places.len().to_string()}
                 aria-label="Grid of physical frames. Arrows move, Enter selects."
                 aria-describedby="frame-under"
                 onmousemove={pointed(&cursor, grid)} onclick={clicked(desk, places, grid)}

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::bench_time;
+use super::{bench_page, bench_time};
 use crate::{browser, process, server, toolchain, ui, web, workspace};
 
 /// The measurement on each host: an example of the machine, and one of the page that takes what to measure.
@@ -24,6 +24,9 @@ pub(crate) struct Options {
     /// Measure walking back and forth through a run of 1,000,000,000 instructions instead
     #[arg(long)]
     time_travel: bool,
+    /// Measure the page in Chromium instead: the first page fault, every kind of step, frames while running
+    #[arg(long, conflicts_with_all = ["time_travel", "host", "words"])]
+    web: bool,
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
@@ -78,6 +81,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if options.time_travel {
         return time_travel(options);
     }
+    if options.web {
+        return page(options);
+    }
     let mut samples = Vec::new();
     if options.host != Some(Host::Chromium) {
         samples.extend(native(options)?);
@@ -108,6 +114,18 @@ fn time_travel(options: &Options) -> Result<ExitCode> {
         print!("{}", bench_time::table(&figures));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fails where the page misses an aim.
+fn page(options: &Options) -> Result<ExitCode> {
+    let figures = bench_page::measure()?;
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&figures)?);
+    } else {
+        print!("{}", bench_page::table(&figures));
+    }
+    let is_reached = figures.iter().all(bench_page::Figure::is_reached);
+    Ok(if is_reached { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn native(options: &Options) -> Result<Vec<Sample>> {

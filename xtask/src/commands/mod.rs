@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub(crate) mod bench;
+mod bench_page;
 mod bench_time;
 pub(crate) mod bless;
 pub(crate) mod differential;
