@@ -70,13 +70,17 @@ pub enum Change {
     Maximise(&'static str),
     /// Gives the pane that fills the page back its place.
     Restore,
-    /// Everything as at first.
-    Reset,
     /// Everything like this.
     All(Box<Arrangement>),
 }
 
 impl Arrangement {
+    /// The arrangement of a screen that has a third column, where there is room below what stands there.
+    #[must_use]
+    pub fn roomy() -> Self {
+        Self::default().after(Change::Open("plots"))
+    }
+
     /// The arrangement after the change.
     #[must_use]
     pub fn after(mut self, change: Change) -> Self {
@@ -87,7 +91,6 @@ impl Arrangement {
             Change::Table(id) => flip(&mut self.tables, id),
             Change::Maximise(id) => self.maximised = (self.maximised != Some(id)).then_some(id),
             Change::Restore => self.maximised = None,
-            Change::Reset => self = Self::default(),
             Change::All(all) => self = *all,
         }
         self

@@ -3,13 +3,15 @@
 mod address;
 mod grid;
 mod plots;
+mod runs;
 mod space;
 mod timeline;
 mod tree;
 
 pub use address::{Split, SplitField, split};
-pub use grid::{Extent, Grid, Look, Looks, Mark, Place, places};
+pub use grid::{Extent, Grid, Look, Looks, Mark, Place, Room, places};
 pub use plots::{Curve, Curves, curves};
+pub use runs::{Run, runs};
 pub use space::{Cell, CellState, Leaves, Row, rows};
-pub use timeline::{Shape, Tick, part, percent, ticks};
+pub use timeline::{Shape, Tick, part, percent, shape, ticks};
 pub use tree::{Marks, TreeRow, tree_rows};

@@ -7,7 +7,8 @@ use faultline_abi::satp::Scheme;
 use faultline_abi::scenario::{Input, Scenario};
 use faultline_abi::sv39::Pte;
 use faultline_abi::{PhysAddr, VirtAddr};
-use faultline_machine::event::What;
+use faultline_machine::event::{Event, What};
+use faultline_machine::hart::Privilege;
 use faultline_machine::spaces::NamedAfter;
 
 use crate::card::Card;
@@ -438,11 +439,24 @@ impl Model {
         })
     }
 
-    /// Entries of page tables that were written since the last page fault, up to the present, with
+    /// The event with which a program entered the kernel last, by a page fault, a system call or what else it did;
+    /// interrupts come from elsewhere.
+    #[must_use]
+    pub fn entered(&self) -> usize {
+        let is_entry = |event: &Event| match &event.what {
+            What::Trap(trap) => {
+                !trap.interrupt && (event.mode == Privilege::User || event.what.page_fault().is_some())
+            }
+            _ => false,
+        };
+        self.history.events[..self.events_so_far()].iter().rposition(is_entry).unwrap_or(0)
+    }
+
+    /// Entries of page tables that were written since the kernel was entered, up to the present, with
     /// what stood there before.
     #[must_use]
     pub fn changed_entries(&self) -> BTreeMap<PhysAddr, Pte> {
-        let since = self.current_episode().map_or(0, |(_, episode)| episode.trap);
+        let since = self.entered();
         let events = self.history.events.get(since..self.events_so_far()).unwrap_or(&[]);
         let mut changed = BTreeMap::new();
         for event in events {

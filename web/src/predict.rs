@@ -91,6 +91,8 @@ pub enum Change {
     Choose(usize),
     /// The user goes on.
     Close,
+    /// Another scenario, or other options: its questions are others.
+    AnotherRun,
 }
 
 impl Predict {
@@ -103,6 +105,10 @@ impl Predict {
             Change::Ask(asked) => self.asked = Some(*asked),
             Change::Choose(choice) => self.choose(choice),
             Change::Close => self.asked = None,
+            Change::AnotherRun => {
+                self.asked = None;
+                self.done.clear();
+            }
         }
         self
     }
@@ -174,6 +180,9 @@ mod tests {
             predict.after(Change::Choose(0))
         };
         assert_eq!(with(3, true).done, [3]);
+        let elsewhere = with(3, true).after(Change::AnotherRun);
+        assert!(elsewhere.done.is_empty() && elsewhere.asked.is_none() && elsewhere.on);
+        assert_eq!(elsewhere.answered, 1, "the score goes on");
         assert!(with(4, false).done.is_empty());
     }
 

@@ -8,13 +8,14 @@ const COMPONENT_LINES: usize = 200;
 /// Variants of a message, at most.
 const MESSAGE_VARIANTS: usize = 10;
 /// The enums by which parts of the page speak to each other.
-const MESSAGES: [(&str, &str); 8] = [
+const MESSAGES: [(&str, &str); 9] = [
     ("protocol.rs", "Command"),
     ("protocol.rs", "Update"),
     ("model.rs", "Action"),
     ("comparison.rs", "Action"),
     ("arrangement.rs", "Change"),
     ("predict.rs", "Change"),
+    ("modes.rs", "Switch"),
     ("tour.rs", "Edit"),
     ("ui/keys.rs", "Wish"),
 ];
@@ -56,6 +57,17 @@ fn a_component_has_a_file_of_its_own_and_fits_on_a_few_screens() {
         |&&(_, components, lines): &&(String, usize, usize)| components > 1 || lines > COMPONENT_LINES;
     let wrong: Vec<_> = components.iter().filter(wrong).collect();
     assert!(wrong.is_empty(), "file, components, lines: {wrong:?}");
+}
+
+#[test]
+fn no_message_is_forgotten() {
+    for (name, text) in files() {
+        for rest in text.split("type Action = ").skip(1) {
+            let message = rest.split(';').next().expect("it ends");
+            let known = MESSAGES.iter().any(|(_, known)| *known == message);
+            assert!(known, "{name} is told of {message}, whose variants nobody counts");
+        }
+    }
 }
 
 #[test]

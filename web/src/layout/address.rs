@@ -50,7 +50,7 @@ fn sign(va: VirtAddr, from: u32) -> SplitField {
         ones if ones == u64::MAX >> from => "1…1".into(),
         mixed => format!("{mixed:#x}"),
     };
-    SplitField { label: "sign".into(), range: format!("63–{from}"), value, bits: String::new() }
+    SplitField { label: format!("63–{from}"), range: format!("63–{from}"), value, bits: String::new() }
 }
 
 fn vpn(va: VirtAddr, level: u32) -> SplitField {

@@ -50,6 +50,15 @@ fn used(frames: &Frames) -> Vec<Place> {
     places
 }
 
+/// What an element has to lay out in, in CSS pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Its width; 0 before it is known.
+    pub width: u32,
+    /// The size of the root's letters.
+    pub rem: u32,
+}
+
 /// A grid of square cells, row by row. Lengths are in CSS pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
@@ -61,20 +70,26 @@ pub struct Grid {
     pub pitch: u32,
 }
 
-/// Sizes that a cell may have, largest first.
-const PITCHES: [u32; 8] = [28, 24, 20, 16, 12, 9, 7, 5];
+/// Sizes that a cell may have, largest first. Those above the first that everybody gets are for letters as large as
+/// on a screen with four times as many pixels.
+const PITCHES: [u32; 11] = [49, 42, 35, 28, 24, 20, 16, 12, 9, 7, 5];
+/// The largest cell where a letter's size, the root's `rem`, is 16 pixels.
+const LARGEST: u32 = 28;
 
 impl Grid {
-    /// The grid with the largest cells that keeps `count` of them within `width` and `height`; the
-    /// smallest cells where none does.
+    /// The grid with the largest cells that keeps `count` of them within `width` and a height of `height` at the
+    /// usual size of letters; the smallest cells where none does.
     #[must_use]
-    pub fn fitting(count: usize, width: u32, height: u32) -> Self {
+    pub fn fitting(count: usize, Room { width, rem }: Room, height: u32) -> Self {
+        let scaled = |length: u32| length * rem.max(1) / 16;
+        let (height, largest) = (scaled(height), scaled(LARGEST));
         let of = |pitch: u32| {
             let columns = (width / pitch).max(1) as usize;
             Self { columns, rows: count.div_ceil(columns), pitch }
         };
         let fits = |grid: &Self| grid.rows as u64 * u64::from(grid.pitch) <= u64::from(height);
-        PITCHES.into_iter().map(of).find(fits).unwrap_or_else(|| of(PITCHES[PITCHES.len() - 1]))
+        let sizes = PITCHES.into_iter().filter(|pitch| *pitch <= largest);
+        sizes.map(of).find(fits).unwrap_or_else(|| of(PITCHES[PITCHES.len() - 1]))
     }
 
     /// How high it is.
@@ -217,16 +232,19 @@ mod tests {
 
     #[test]
     fn cells_are_as_large_as_fits_and_are_found_again() {
-        let small = Grid::fitting(30, 600, 400);
+        let room = |width| Room { width, rem: 16 };
+        let small = Grid::fitting(30, room(600), 400);
         assert_eq!((small.pitch, small.columns), (28, 21));
-        let whole = Grid::fitting(32_768, 1000, 900);
+        let whole = Grid::fitting(32_768, room(1000), 900);
         assert_eq!((whole.pitch, whole.columns, whole.rows), (5, 200, 164));
         for index in [0, 1, 199, 200, 32_767] {
             let (x, y) = whole.corner(index);
             assert_eq!(whole.at(x + 4, y + 4), Some(index));
         }
         assert_eq!(whole.at(1001, 0), None);
-        assert_eq!(Grid::fitting(0, 0, 0).rows, 0);
+        assert_eq!(Grid::fitting(0, room(0), 0).rows, 0);
+        let large = Grid::fitting(30, Room { width: 600, rem: 28 }, 400);
+        assert_eq!(large.pitch, 49, "with larger letters");
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub enum CellState {
     Resident,
     /// Mapped, and so many entries share the frame.
     Shared(u32),
-    /// Shared by so many, and copied when somebody writes: the area may be written, the entry forbids it.
+    /// The area may be written and the entry forbids it, so that a write faults: the frame is shared by so many, or was
+    /// until the others were gone.
     Cow(u32),
     /// Mapped, but not for user mode.
     KernelOnly,
@@ -65,8 +66,8 @@ fn mapped(pte: Pte, area: Option<&Area>, view: &View) -> CellState {
     let may_write = area.is_some_and(|area| area.prot & WRITE != 0);
     let forbidden = !pte.flags().contains(PteFlags::W);
     match refs {
+        refs if may_write && forbidden => CellState::Cow(refs.max(1)),
         0 | 1 => CellState::Resident,
-        refs if may_write && forbidden => CellState::Cow(refs),
         refs => CellState::Shared(refs),
     }
 }

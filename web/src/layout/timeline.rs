@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use faultline_abi::trace::FaultClass;
-use faultline_machine::event::What;
+use faultline_abi::trace::{FaultClass, Resolution};
+use faultline_machine::event::{Event, What};
 
 use crate::episode::{Episode, Outcome};
 use crate::state::History;
@@ -19,8 +19,10 @@ const PLACES: f64 = 250.0;
 pub enum Shape {
     /// A page the kernel had promised and now gives: lazy, zero fill, stack.
     Circle,
-    /// A shared page that is written to.
+    /// A shared page that is written to, and copied for it.
     Diamond,
+    /// The same where nobody else holds the page any more, so that nothing is copied.
+    Hollow,
     /// A page of a file: of the program, or mapped.
     Square,
     /// A page that comes back from swap.
@@ -84,7 +86,9 @@ pub fn percent(at: usize, of: usize) -> f64 {
     if of == 0 { 0.0 } else { 100.0 * at as f64 / of as f64 }
 }
 
-fn shape(history: &History, episode: &Episode) -> Shape {
+/// The shape of a page fault's mark.
+#[must_use]
+pub fn shape(history: &History, episode: &Episode) -> Shape {
     if episode.outcome == Outcome::Killed {
         return Shape::Cross;
     }
@@ -96,6 +100,7 @@ fn shape(history: &History, episode: &Episode) -> Shape {
     });
     match class {
         Some(FaultClass::Lazy | FaultClass::ZeroFill | FaultClass::Stack) => Shape::Circle,
+        Some(FaultClass::Cow) if is_reused(answer) => Shape::Hollow,
         Some(FaultClass::Cow) => Shape::Diamond,
         Some(FaultClass::Demand | FaultClass::Mmap) => Shape::Square,
         Some(FaultClass::SwapIn) => Shape::Triangle,
@@ -104,11 +109,14 @@ fn shape(history: &History, episode: &Episode) -> Shape {
     }
 }
 
+fn is_reused(answer: &[Event]) -> bool {
+    answer.iter().any(|event| matches!(event.what, What::Resolved { how: Resolution::Reused, .. }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{fault, numbered, page_fault, resolved, returned};
-    use faultline_abi::trace::Resolution;
 
     fn history(events: Vec<What>) -> History {
         let mut history = History::default();

@@ -5,6 +5,7 @@ use yew::prelude::*;
 use super::desk::Desk;
 use super::facts::Props;
 use super::flags::Flags;
+use super::quiz::Quiz;
 use super::walk::{entry_link, frame_link};
 use crate::card::{Card, Step, When};
 use crate::protocol::{Command, Target};
@@ -13,11 +14,14 @@ use crate::words::Told;
 /// The steps, and a button that plays them.
 #[component]
 pub(super) fn Answer(Props { desk, card }: &Props) -> Html {
+    // What is to be predicted must not stand below the question.
+    let predicting = use_context::<Quiz>().is_some_and(|quiz| quiz.predict.on);
+    let shown = card.answer.iter().filter(|step| !predicting || step.when != When::Coming);
     html! {
         <section id="answer" aria-label="The kernel's answer">
             <h3>{ "The kernel answers" }</h3>
             { play(desk, card) }
-            <ol class="answer">{ for card.answer.iter().map(|each| step(desk, each)) }</ol>
+            <ol class="answer">{ for shown.map(|each| step(desk, each)) }</ol>
         </section>
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use faultline_machine::compare::Side;
 use yew::prelude::*;
 
-use super::page_cell::{state_class, state_words};
+use super::page_cell::{letter, state_class, state_words};
 use crate::comparison::{Comparison, Hand};
 use crate::layout::{Cell, CellState, Row, rows};
 use crate::model::Model;
@@ -62,6 +62,7 @@ fn memory(model: &Model, other: &Model) -> Html {
         <>
             <p class="hint">{ process.label() }</p>
             <div class="areas">{ for all.iter().filter_map(|row| area(row, &theirs)) }</div>
+            <p class="legend cells-legend"><span><span class="cell sample changed"><small class="sp">{ "≠" }</small></span>{ "stands otherwise on the other side" }</span></p>
         </>
     }
 }
@@ -80,7 +81,7 @@ fn area(row: &Row, theirs: &[Cell]) -> Option<Html> {
     let resident = cells.iter().filter(|cell| is_in_memory(cell.state)).count();
     Some(html! {
         <div class="area">
-            <div><span class="name">{ area_name(area.kind) }</span><span class="range">{ format!("{resident} of {} pages in memory", cells.len() as u64 + more) }</span></div>
+            <div><span class="name">{ area_name(area.kind) }</span><span class="range">{ format!("{resident} of {} in memory", cells.len() as u64 + more) }</span></div>
             <div class="cells">{ for cells.iter().map(|each| cell(each, theirs)) }</div>
         </div>
     })
@@ -97,6 +98,6 @@ fn cell(cell: &Cell, theirs: &[Cell]) -> Html {
     let label = format!("page {}: {}{addition}", cell.va, state_words(cell.state));
     let class = classes!("cell", state_class(cell.state), differs.then_some("changed"));
     html! {
-        <span role="img" {class} title={label.clone()} aria-label={label}>{ if differs { "≠" } else { "" } }</span>
+        <span role="img" {class} title={label.clone()} aria-label={label}>{ letter(cell.state) }if differs { <small class="sp">{ "≠" }</small> }</span>
     }
 }

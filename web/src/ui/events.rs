@@ -5,6 +5,7 @@ use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
 use super::pane::Pane;
+use super::quiz::Quiz;
 use crate::protocol::{Command, Target};
 use crate::words;
 
@@ -17,10 +18,13 @@ pub(super) fn Events(PaneProps { desk }: &PaneProps) -> Html {
     let model = &desk.model;
     let so_far = model.events_so_far();
     let from = so_far.saturating_sub(AROUND.0);
-    let to = (so_far + AROUND.1).min(model.history.events.len());
+    // What is to be predicted must not stand here.
+    let predicting = use_context::<Quiz>().is_some_and(|quiz| quiz.predict.on);
+    let ahead = if predicting { 0 } else { AROUND.1 };
+    let to = (so_far + ahead).min(model.history.events.len());
     let window = model.history.events.get(from..to).unwrap_or(&[]);
     html! {
-        <Pane id="events" aside="what the machine and the kernel report" sentence={sentence(desk, so_far)}>
+        <Pane id="events" aside="what the machine and the kernel report" sentence={sentence(desk, so_far, ahead)}>
             <table class="events" id="events-rows">
                 <caption class="visually-hidden">{ "Events around the present" }</caption>
                 <thead class="visually-hidden"><tr><th scope="col">{ "event" }</th><th scope="col">{ "told by" }</th><th scope="col">{ "what happened" }</th></tr></thead>
@@ -30,9 +34,12 @@ pub(super) fn Events(PaneProps { desk }: &PaneProps) -> Html {
     }
 }
 
-fn sentence(desk: &Desk, so_far: usize) -> String {
+fn sentence(desk: &Desk, so_far: usize, ahead: usize) -> String {
     let events = &desk.model.history.events;
-    let next = events.get(so_far).map(|event| words::happened(&event.what, &desk.model.view.processes).what);
+    let next = events
+        .get(so_far)
+        .filter(|_| ahead > 0)
+        .map(|event| words::happened(&event.what, &desk.model.view.processes).what);
     let next = next.map_or_else(String::new, |next| format!(" Next: {next}."));
     format!("Event {so_far} of {}.{next}", events.len())
 }

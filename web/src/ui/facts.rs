@@ -51,6 +51,8 @@ pub(super) fn Facts(Props { desk, card }: &Props) -> Html {
             if extent == Extent::Whole { <Origin {program} pc={trap.sepc} /> }
             if let Some(which) = *open {
                 { explanation(field_in(which, trap.to)) }
+            } else if extent == Extent::Whole {
+                <p class="hint">{ "A dotted word explains itself when it is pressed." }</p>
             }
         </div>
     }

@@ -22,7 +22,7 @@ pub(super) fn FaultCard(PaneProps { desk }: &PaneProps) -> Html {
     let title: AttrValue =
         model.card.as_ref().map_or_else(|| "No page fault yet".into(), |card| title(card)).into();
     html! {
-        <Pane id="fault-card" {title} class="card" aside={aside(desk)} sentence={sentence(desk)} views={Views::PictureAndTable}>
+        <Pane id="fault-card" {title} class={classes!("card", model.card.as_ref().is_some_and(|card| card.is_over).then_some("past"))} aside={aside(desk)} sentence={sentence(desk)} views={Views::PictureAndTable}>
             if let Some(card) = &model.card {
                 <Facts desk={desk.clone()} card={card.clone()} />
                 if showing == Showing::Table {

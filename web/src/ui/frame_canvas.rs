@@ -59,15 +59,24 @@ pub(super) fn FrameCanvas(Props { desk, places }: &Props) -> Html {
                 aria-describedby="frame-under"
                 onmousemove={pointed(&cursor, grid)} onclick={clicked(desk, places, grid)}
                 onkeydown={typed(desk, places, &cursor, grid)} />
-            <p class="hint under" id="frame-under" aria-live="polite">{ under.map_or_else(|| "Point at a frame to see who has it.".into(), |place| label(desk, place)) }</p>
+            <p class="hint under" id="frame-under" aria-live="polite">{ told(desk, under) }</p>
         </div>
+    }
+}
+
+/// What is said of the cell under the pointer.
+fn told(desk: &Desk, under: Option<Place>) -> String {
+    match under {
+        Some(place) => label(desk, place),
+        None if !desk.linked.frames.is_empty() => String::new(),
+        None => "Point at a frame to see who has it; press it to see what became of it.".into(),
     }
 }
 
 fn looks(desk: &Desk, places: &[Place]) -> Vec<Look> {
     let none = BTreeSet::new();
     let mapped = desk.model.snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.mapped);
-    let fresh_from = desk.model.current_episode().map_or(usize::MAX, |(_, episode)| episode.trap);
+    let fresh_from = desk.model.current_episode().map_or(usize::MAX, |_| desk.model.entered());
     let selected = if desk.linked.frames.is_empty() { &none } else { &desk.linked.frames };
     Looks { view: &desk.model.view, mapped, selected, fresh_from }.of(places)
 }

@@ -102,11 +102,12 @@ fn legend(desk: &Desk) -> Html {
         <div class="legend cells-legend">
             { for KINDS.iter().filter(|(kind, ..)| occurs(*kind)).map(entry) }
             <span><span class="cell sample free"></span>{ "free" }</span>
-            <span><span class="cell sample user dirty">{ "2" }</span>{ "shared by two, written (D)" }</span>
+            <span><span class="cell sample user dirty">{ "2" }</span>{ "shared by so many, written (D)" }</span>
             <span><span class="cell sample user accessed">{ "u" }</span>{ "accessed (A)" }</span>
             if desk.model.view.reclaim.hand.is_some() {
                 <span><span class="cell sample handed">{ "u" }</span>{ "clock hand" }</span>
             }
+            <span><span class="cell sample changed"></span>{ "just taken, shared or freed" }</span>
         </div>
     }
 }

@@ -15,8 +15,8 @@ use super::theme::ThemeSwitch;
 use crate::catalogue;
 use crate::protocol::{Command, Load};
 
-/// Kernel options that can be switched here: key, label, choices.
-const SWITCHES: [(&str, &str, &[&str]); 1] = [("sbrk", "sbrk", &["lazy", "eager"])];
+/// Kernel options that can be switched here: key, what it is about, choices.
+const SWITCHES: [(&str, &str, &[&str]); 1] = [("sbrk", "heap grows by", &["lazy", "eager"])];
 
 /// The brand, the scenario picker, the option switches and the theme.
 #[component]
@@ -25,7 +25,7 @@ pub(super) fn Header(PaneProps { desk }: &PaneProps) -> Html {
         <div class="bar">
             <h1 class="brand">{ logo() }{ "Faultline" }</h1>
             { picker(desk) }
-            { for SWITCHES.iter().map(|&(key, label, choices)| switch(desk, key, label, choices)) }
+            { for SWITCHES.iter().map(|&(key, about, choices)| switch(desk, key, about, choices)) }
             <Options desk={desk.clone()} />
             <span class="spread"></span>
             <details class="menu" id="file-menu">
@@ -74,8 +74,8 @@ fn picker(desk: &Desk) -> Html {
     };
     html! {
         <label class="field">
-            <span class="visually-hidden">{ "Scenario" }</span>
-            <select id="scenario" onchange={choose}>
+            <span class="roomy">{ "Topic" }</span>
+            <select id="scenario" aria-label="Topic: the scenario" onchange={choose}>
                 { for catalogue::built_in().topics.into_iter().map(group) }
                 if let Some(own) = own { <option value="" selected=true>{ own }</option> }
             </select>
@@ -83,7 +83,7 @@ fn picker(desk: &Desk) -> Html {
     }
 }
 
-fn switch(desk: &Desk, key: &'static str, label: &'static str, choices: &'static [&'static str]) -> Html {
+fn switch(desk: &Desk, key: &'static str, about: &'static str, choices: &'static [&'static str]) -> Html {
     let Some(now) = desk.model.option(key) else { return html! {} };
     let button = |&choice: &&'static str| {
         let pressed = now == choice;
@@ -95,8 +95,8 @@ fn switch(desk: &Desk, key: &'static str, label: &'static str, choices: &'static
         }
     };
     html! {
-        <span class="field" role="group" aria-label={format!("Kernel option {label}")}>
-            <code>{ label }</code>
+        <span class="field" role="group" aria-label={format!("Kernel option {key}: {about}")} title={about}>
+            <span class="roomy">{ about }{ " " }</span><code>{ key }</code>
             <span class="segmented">{ for choices.iter().map(button) }</span>
         </span>
     }

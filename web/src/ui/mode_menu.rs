@@ -4,6 +4,7 @@ use yew::prelude::*;
 
 use super::desk::PaneProps;
 use super::export::Export;
+use super::menus::close_all;
 use super::modes::use_modes;
 use super::quiz_switch::QuizSwitch;
 use crate::modes::Switch;
@@ -16,7 +17,7 @@ pub(super) fn ModeMenu(PaneProps { desk }: &PaneProps) -> Html {
     let switch = |id: &'static str, label: &'static str, on: bool, which: Switch| {
         html! {
             <button type="button" class="button" {id} aria-pressed={on.to_string()} disabled={!ready && !on}
-                onclick={modes.switch.reform(move |_: MouseEvent| which)}>{ label }</button>
+                onclick={modes.switch.reform(move |_: MouseEvent| { let _ = close_all(); which })}>{ label }</button>
         }
     };
     html! {

@@ -7,7 +7,7 @@ use yew::prelude::*;
 use super::desk::{Desk, PaneProps};
 use crate::protocol::{Command, Load};
 
-/// Options with their choices.
+/// Options with their choices, of which the first is the kernel's own.
 const CHOICES: [(&str, &str, &[&str]); 5] = [
     ("sbrk", "heap", &["lazy", "eager"]),
     ("fork", "fork", &["copy", "cow"]),
@@ -78,7 +78,7 @@ fn choice(
     html! {
         <label class="field row-field"><span>{ label }{ " " }<code>{ key }</code></span>
             <select id={format!("option-{key}")} onchange={choose}>
-                <option value="" selected={now.is_empty()}>{ "default" }</option>
+                <option value="" selected={now.is_empty()}>{ format!("default ({})", choices[0]) }</option>
                 { for choices.iter().map(|&each| html! { <option value={each} selected={each == now}>{ each }</option> }) }
             </select>
         </label>

@@ -23,7 +23,9 @@ impl Spot {
         let card = model.card.as_ref().filter(|card| card.root() == process.root);
         let registers = model.snapshot.as_ref().map(|snapshot| &snapshot.registers);
         let changed = model.changed_pages();
-        Self { fault: card.map(|card| VirtAddr::new(card.trap.stval)), sp: registers.map(sp), changed }
+        // A page fault that has been answered is no news any more.
+        let open = card.filter(|card| !card.is_over);
+        Self { fault: open.map(|card| VirtAddr::new(card.trap.stval)), sp: registers.map(sp), changed }
     }
 }
 
@@ -45,7 +47,8 @@ pub(super) fn cell(desk: &Desk, spot: &Spot, cell: &Cell) -> Html {
     html! {
         <button type="button" {class} key={cell.va.get().to_string()} data-va={cell.va.to_string()} title={label.clone()} aria-label={label}
             onclick={desk.selecting(Selection::Page(cell.va))}>
-            { letter(cell, holds_sp) }
+            { letter(cell.state) }
+            if holds_sp { <small class="sp">{ "sp" }</small> }
         </button>
     }
 }
@@ -64,16 +67,16 @@ pub(super) const fn state_class(state: CellState) -> &'static str {
     }
 }
 
-fn letter(cell: &Cell, holds_sp: bool) -> AttrValue {
-    match (holds_sp, cell.state) {
-        (true, _) => "sp".into(),
-        (_, CellState::Lazy) => "?".into(),
-        (_, CellState::OnDisk) => "d".into(),
-        (_, CellState::Swapped(_)) => "s".into(),
-        (_, CellState::Shared(refs) | CellState::Cow(refs)) => refs.to_string().into(),
-        (_, CellState::Guard) => "!".into(),
-        (_, CellState::KernelOnly) => "k".into(),
-        (_, CellState::Resident) => "".into(),
+/// The letter or number of a state.
+pub(super) fn letter(state: CellState) -> AttrValue {
+    match state {
+        CellState::Lazy => "?".into(),
+        CellState::OnDisk => "d".into(),
+        CellState::Swapped(_) => "s".into(),
+        CellState::Shared(refs) | CellState::Cow(refs) => refs.to_string().into(),
+        CellState::Guard => "!".into(),
+        CellState::KernelOnly => "k".into(),
+        CellState::Resident => "".into(),
     }
 }
 
@@ -85,6 +88,9 @@ pub(super) fn state_words(state: CellState) -> String {
         CellState::Swapped(slot) => format!("in swap slot {slot}"),
         CellState::Resident => "mapped".into(),
         CellState::Shared(refs) => format!("mapped, the frame is shared by {refs}"),
+        CellState::Cow(1) => {
+            "mapped read-only though it may be written, and not shared any more: the next write faults".into()
+        }
         CellState::Cow(refs) => format!("shared by {refs}, copied on the first write"),
         CellState::KernelOnly => "mapped for the kernel only".into(),
         CellState::Guard => "guard page".into(),
@@ -101,13 +107,13 @@ fn label(cell: &Cell, holds_sp: bool, faults: bool) -> String {
         label += ", the stack pointer points here";
     }
     if faults {
-        label += ", the last fault was here";
+        label += ", the page fault is about this page";
     }
     label
 }
 
 /// What the cells mean; rarer states only where they occur.
-pub(super) fn legend(rows: &[Row]) -> Html {
+pub(super) fn legend(spot: &Spot, rows: &[Row]) -> Html {
     let occurs = |state: &'static str| {
         let cells = rows.iter().flat_map(|row| match row {
             Row::Area { cells, .. } => cells.as_slice(),
@@ -123,6 +129,10 @@ pub(super) fn legend(rows: &[Row]) -> Html {
         <div class="legend cells-legend">
             { for STATES.iter().filter(|(class, ..)| always.contains(class) || occurs(class)).map(entry) }
             { entry(&("resident dirty", "", "written (D)")) }
+            if spot.sp.is_some() { <span><span class="cell sample"><small class="sp">{ "sp" }</small></span>{ "stack pointer" }</span> }
+            if spot.fault.is_some() { { entry(&("fault", "", "the page fault")) } }
+            if !spot.changed.is_empty() { { entry(&("changed", "", "entry just changed")) } }
+            { entry(&("selected", "", "selected")) }
         </div>
     }
 }
@@ -130,8 +140,8 @@ pub(super) fn legend(rows: &[Row]) -> Html {
 /// Classes of cells, a letter, and what they mean.
 const STATES: [(&str, &str, &str); 8] = [
     ("resident", "", "mapped"),
-    ("resident shared", "2", "shared by two"),
-    ("resident cow", "2", "shared, copied when written"),
+    ("resident shared", "n", "shared by n"),
+    ("resident cow", "n", "shared by n, W = 0: a write faults"),
     ("lazy", "?", "promised, no frame"),
     ("on-disk", "d", "on disk"),
     ("swapped", "s", "in swap"),

@@ -6,7 +6,7 @@ use super::shell::{Shell, use_shell};
 use crate::arrangement::{Change, PANES, Showing};
 
 /// Panes whose contents begin with what their sentence says: it is there to be heard only.
-const SAID: [&str; 3] = ["fault-card", "console", "about"];
+const SAID: [&str; 4] = ["tour", "fault-card", "console", "about"];
 
 /// Whether a pane has a table besides its picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

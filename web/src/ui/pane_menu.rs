@@ -3,7 +3,7 @@
 use web_sys::{Element, ScrollIntoViewOptions, ScrollLogicalPosition};
 use yew::prelude::*;
 
-use super::shell::{Shell, use_shell};
+use super::shell::{Shell, at_first, use_shell};
 use crate::arrangement::{Change, PANES, PaneKind, Showing};
 
 /// A menu of all panes.
@@ -15,7 +15,7 @@ pub(super) fn PaneMenu() -> Html {
             <summary class="button">{ "Panes" }</summary>
             <div class="menu-body">
                 <ul class="pane-list">{ for PANES.iter().map(|pane| entry(&shell, pane)) }</ul>
-                <button type="button" class="button" id="panes-reset" onclick={shell.change.reform(|_| Change::Reset)}>{ "As at first" }</button>
+                <button type="button" class="button" id="panes-reset" onclick={shell.change.reform(|_| Change::All(Box::new(at_first())))}>{ "As at first" }</button>
             </div>
         </details>
     }

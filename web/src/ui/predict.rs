@@ -1,6 +1,4 @@
-//! Predict: a step waits until its question is answered.
-
-use std::rc::Rc;
+//! Predict on the screen: the question that a step waits for, and its answers.
 
 use web_sys::ScrollLogicalPosition;
 use yew::prelude::*;
@@ -8,80 +6,8 @@ use yew::prelude::*;
 use super::desk::Desk;
 use super::mode_keys::use_mode_keys;
 use super::pane_menu::bring_in_sight;
-use crate::predict::{Asked, Change, Due, Predict, due, question};
-use crate::protocol::{Command, Target};
-
-/// The quiz, and how to change it.
-#[derive(Clone, PartialEq)]
-pub(super) struct Quiz {
-    /// How it stands.
-    pub predict: Rc<Predict>,
-    /// Changes it.
-    pub change: Callback<Change>,
-}
-
-impl Reducible for Predict {
-    type Action = Change;
-
-    fn reduce(self: Rc<Self>, change: Change) -> Rc<Self> {
-        Rc::new((*self).clone().after(change))
-    }
-}
-
-/// The quiz, and a desk whose steps wait for it.
-#[hook]
-pub(super) fn use_quiz(desk: &Desk) -> (Quiz, Desk) {
-    let store = use_reducer(Predict::default);
-    let predict = Rc::new((*store).clone());
-    let dispatcher = store.dispatcher();
-    let change = use_callback((), move |change: Change, ()| dispatcher.dispatch(change));
-    let quiz = Quiz { predict, change };
-    // Panes are drawn anew when the model changes, and not when the quiz does: what they were given must
-    // always ask the quiz as it stands.
-    let latest = use_mut_ref(|| (desk.clone(), quiz.clone()));
-    latest.replace((desk.clone(), quiz.clone()));
-    let send = use_callback((), move |command: Command, ()| {
-        let (desk, quiz) = latest.borrow().clone();
-        ask_or_send(&desk, &quiz, command);
-    });
-    (quiz, Desk { send, ..desk.clone() })
-}
-
-/// Sends a command, or asks first.
-fn ask_or_send(desk: &Desk, Quiz { predict, change }: &Quiz, command: Command) {
-    if predict.is_waiting() && is_step(&command) {
-        return;
-    }
-    let so_far = desk.model.events_so_far();
-    if let Some(due) = scenarios_own(desk, predict, so_far, &command) {
-        // The step is too long for it: the question is asked where it belongs.
-        if due.event + 1 > so_far {
-            desk.send.emit(Command::Seek(Target::Event(due.event)));
-        }
-        return change.emit(Change::Ask(Box::new(Asked::due(due, command))));
-    }
-    let ask = || question(&desk.model.history, so_far, &command, predict.seed);
-    match predict.on.then(ask).flatten() {
-        Some(question) => change.emit(Change::Ask(Box::new(Asked::new(question, command)))),
-        None => {
-            if predict.asked.is_some() && is_step(&command) {
-                change.emit(Change::Close);
-            }
-            desk.send.emit(command);
-        }
-    }
-}
-
-/// The scenario's question that comes before this step.
-fn scenarios_own(desk: &Desk, predict: &Predict, so_far: usize, command: &Command) -> Option<Due> {
-    let loaded = desk.model.loaded.as_ref().filter(|_| predict.on)?;
-    due(&loaded.scenario.quiz, &desk.model.history, so_far, command, &predict.done, predict.seed)
-}
-
-/// Whether the command leaves the present.
-const fn is_step(command: &Command) -> bool {
-    matches!(command, Command::Step(_) | Command::Back(_) | Command::Seek(_) | Command::Run(_))
-}
+use super::quiz::Quiz;
+use crate::predict::{Asked, Change};
 
 /// What the quiz shows.
 #[derive(Clone, PartialEq, Properties)]
@@ -100,7 +26,7 @@ pub(super) fn Questions(props: &Props) -> Html {
     let place = use_node_ref();
     let question = predict.asked.as_ref().map(|asked| asked.question.text.clone());
     use_effect_with((question, place.clone()), |(_, place)| in_sight(place));
-    let Some(asked) = &predict.asked else { return html! {} };
+    let Some(asked) = &predict.asked else { return announced(predict.on) };
     html! {
         <section class="quiz" id="predict" ref={place} aria-labelledby="predict-question">
             <p class="quiz-score">{ "Predict: " }<span id="predict-score">{ predict.score() }</span></p>
@@ -116,6 +42,14 @@ pub(super) fn Questions(props: &Props) -> Html {
             }
         </section>
     }
+}
+
+/// What stands there while nothing is asked.
+fn announced(on: bool) -> Html {
+    if !on {
+        return html! {};
+    }
+    html! { <p class="quiz" id="predict-on">{ "Predict is on: press “Next fault” or another step, and a question comes before what it shows. What is still to come is hidden." }</p> }
 }
 
 /// Brings the question to where one looks: it may be asked while one reads far below.

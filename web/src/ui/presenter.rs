@@ -9,8 +9,11 @@ use super::mode_keys::use_mode_keys;
 use super::modes::use_modes;
 use super::notes_window::NotesWindow;
 use super::speaker_notes::SpeakerNotes;
+use super::storage;
 use crate::modes::Switch;
 use crate::protocol::{Command, Target, Until};
+
+const KEY: &str = "faultline-stride";
 
 /// What one press of the clicker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,12 @@ enum Stride {
 impl Stride {
     const ALL: [(Self, &str); 3] =
         [(Self::Event, "event"), (Self::Fault, "page fault"), (Self::Note, "note")];
+
+    /// What was chosen last.
+    fn remembered() -> Self {
+        let name = storage::get(KEY).unwrap_or_default();
+        Self::ALL.iter().find(|(_, known)| *known == name).map_or(Self::Event, |(stride, _)| *stride)
+    }
 
     fn command(self, desk: &Desk, forwards: bool) -> Option<Command> {
         let until = match self {
@@ -72,7 +81,7 @@ fn flip(notes: &UseStateHandle<Notes>) {
 #[component]
 pub(super) fn Presenter(PaneProps { desk }: &PaneProps) -> Html {
     let modes = use_modes();
-    let stride = use_state_eq(|| Stride::Event);
+    let stride = use_state_eq(Stride::remembered);
     let notes = use_state_eq(|| Notes::Hidden);
     use_mode_keys(keys(desk, *stride, modes.modes.presenter, &modes.switch, &notes));
     {
@@ -112,16 +121,21 @@ fn strides(stride: &UseStateHandle<Stride>) -> Html {
     let choose = {
         let stride = stride.clone();
         Callback::from(move |event: Event| {
-            let chosen = event.target_unchecked_into::<web_sys::HtmlSelectElement>().selected_index();
-            let chosen = usize::try_from(chosen).ok().and_then(|chosen| Stride::ALL.get(chosen));
-            stride.set(chosen.map_or(Stride::Event, |chosen| chosen.0));
+            let list = event.target_unchecked_into::<web_sys::HtmlSelectElement>();
+            let chosen =
+                usize::try_from(list.selected_index()).ok().and_then(|chosen| Stride::ALL.get(chosen));
+            let (chosen, name) = *chosen.unwrap_or(&Stride::ALL[0]);
+            // The keys step from here on; in the list they would choose another one.
+            let _ = list.blur();
+            storage::set(KEY, name);
+            stride.set(chosen);
         })
     };
     let option = |&(each, name): &(Stride, &'static str)| {
         html! { <option value={name} selected={each == **stride}>{ name }</option> }
     };
     html! {
-        <label class="field">{ "Next is the next" }
+        <label class="field">{ "Next goes to the next" }
             <select id="presenter-stride" onchange={choose}>{ for Stride::ALL.iter().map(option) }</select>
         </label>
     }

@@ -2,7 +2,8 @@
 
 use yew::prelude::*;
 
-use super::predict::Quiz;
+use super::menus::close_all;
+use super::quiz::Quiz;
 use crate::predict::Change;
 
 /// Whether questions are asked, from which seed, and the score.
@@ -17,8 +18,8 @@ pub(super) fn QuizSwitch() -> Html {
     html! {
         <div class="export" role="group" aria-label="Predict">
             <button type="button" class="button" id="mode-predict" aria-pressed={predict.on.to_string()}
-                onclick={quiz.change.reform(|_: MouseEvent| Change::Switch)}>{ "Predict: ask before each step" }</button>
-            <label class="field">{ "seed" }
+                onclick={quiz.change.reform(|_: MouseEvent| { let _ = close_all(); Change::Switch })}>{ "Predict: ask before each step" }</button>
+            <label class="field" title="Everybody with the same number is asked the same questions.">{ "same questions for number" }
                 <input type="text" inputmode="numeric" id="predict-seed" value={predict.seed.to_string()} oninput={seed} size="6" />
             </label>
             if predict.on { <span class="hint">{ predict.score() }</span> }

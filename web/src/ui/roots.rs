@@ -28,7 +28,7 @@ pub(super) fn Roots(PaneProps { desk }: &PaneProps) -> Html {
         <label class="field">
             <span class="visually-hidden">{ "Which page tables" }</span>
             <select id="roots" onchange={choose}>
-                <option selected={chosen.is_none()}>{ "the running program" }</option>
+                <option selected={chosen.is_none()}>{ "the program that ran last" }</option>
                 { for known.iter().map(option) }
             </select>
         </label>

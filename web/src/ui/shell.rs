@@ -8,6 +8,8 @@ use super::storage;
 use crate::arrangement::{Arrangement, Change, Showing};
 
 const KEY: &str = "faultline-panes";
+/// A screen with a third column that is high enough to leave some of it empty.
+const ROOMY: &str = "(min-width: 1700px) and (min-height: 1000px)";
 
 /// How the panes stand, and how to change that.
 #[derive(Clone, PartialEq)]
@@ -32,13 +34,19 @@ impl Reducible for Store {
 /// The shell of the whole page, remembered from visit to visit.
 #[hook]
 pub(super) fn use_new_shell() -> Shell {
-    let store =
-        use_reducer_eq(|| Store(Rc::new(Arrangement::from_text(&storage::get(KEY).unwrap_or_default()))));
+    let remembered = || storage::get(KEY).map_or_else(at_first, |text| Arrangement::from_text(&text));
+    let store = use_reducer_eq(|| Store(Rc::new(remembered())));
     let arrangement = store.0.clone();
     use_effect_with(arrangement.clone(), |arrangement| storage::set(KEY, &arrangement.to_text()));
     let dispatcher = store.dispatcher();
     let change = use_callback((), move |change: Change, ()| dispatcher.dispatch(change));
     Shell { arrangement, change }
+}
+
+/// How the panes stand until somebody moves them.
+pub(super) fn at_first() -> Arrangement {
+    let screen = web_sys::window().and_then(|window| window.match_media(ROOMY).ok()?);
+    if screen.is_some_and(|screen| screen.matches()) { Arrangement::roomy() } else { Arrangement::default() }
 }
 
 /// The shell around a pane.

@@ -7,6 +7,7 @@ use yew::prelude::*;
 use super::desk::{Desk, PaneProps};
 use super::page_cell::{Spot, cell, legend};
 use super::pane::{Pane, Views};
+use super::runs;
 use super::shell::use_showing;
 use crate::arrangement::Showing;
 use crate::layout::{Cell, CellState, Row, rows};
@@ -20,7 +21,7 @@ pub(super) fn AddressSpace(PaneProps { desk }: &PaneProps) -> Html {
     let aside = process.map_or_else(String::new, Process::label);
     let showing = use_showing("address-space");
     html! {
-        <Pane id="address-space" {aside} sentence={process.map_or_else(String::new, |process| sentence(desk, process))} views={Views::PictureAndTable}>
+        <Pane id="address-space" {aside} sentence={process.map_or_else(|| runs::sentence(desk), |process| sentence(desk, process))} views={Views::PictureAndTable}>
             if let Some(process) = process {
                 if process.areas.is_empty() {
                     <p class="hint">{ format!("{} has no memory: it is not loaded yet, or it is gone.", process.label()) }</p>
@@ -29,8 +30,8 @@ pub(super) fn AddressSpace(PaneProps { desk }: &PaneProps) -> Html {
                 } else if showing == Showing::Picture {
                     { picture(desk, process) }
                 }
-            } else {
-                <p class="hint">{ "No process owns the page tables shown here. High addresses will stand at the top." }</p>
+            } else if showing != Showing::Folded {
+                { runs::show(desk, showing) }
             }
         </Pane>
     }
@@ -59,7 +60,16 @@ fn sentence(desk: &Desk, process: &Process) -> String {
     });
     let [mapped, missing, swapped] = counts(&cells.copied().collect::<Vec<_>>());
     let swapped = if swapped > 0 { format!(", in swap {swapped}") } else { String::new() };
-    format!("Areas: {}. Pages mapped: {mapped}, not there yet: {missing}{swapped}.", process.areas.len())
+    let areas = process.areas.len();
+    let parent = parent(desk, process);
+    format!("{parent}Areas: {areas}. Pages mapped: {mapped}, not there yet: {missing}{swapped}.")
+}
+
+/// Whose child it is: processes that fork has made have the same name.
+fn parent(desk: &Desk, process: &Process) -> String {
+    let by_pid = &desk.model.view.processes.by_pid;
+    let parent = u32::try_from(process.parent).ok().and_then(|pid| by_pid.get(&pid));
+    parent.map_or_else(String::new, |parent| format!("Child of {}. ", parent.label()))
 }
 
 fn table(desk: &Desk, process: &Process) -> Html {
@@ -109,7 +119,7 @@ fn picture(desk: &Desk, process: &Process) -> Html {
     html! {
         <>
             <div class="areas">{ for all.iter().map(row) }</div>
-            { legend(&all) }
+            { legend(&spot, &all) }
         </>
     }
 }

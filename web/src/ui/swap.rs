@@ -1,11 +1,18 @@
 //! The slots of swap, and what the disk had to do.
 
+use std::rc::Rc;
+
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
+use super::pages::PagedTable;
+use super::shell::use_showing;
+use crate::arrangement::Showing;
 use crate::state::Slot;
 use crate::words::name;
 
+/// The titles of the table's columns.
+const COLUMNS: &[&str] = &["slot", "written at event", "holds", "read back at event"];
 /// Slots that are drawn.
 const SLOTS_MAX: usize = 512;
 
@@ -14,6 +21,7 @@ const SLOTS_MAX: usize = 512;
 pub(super) fn Swap(PaneProps { desk }: &PaneProps) -> Html {
     let reclaim = &desk.model.view.reclaim;
     let held = reclaim.in_swap().count();
+    let showing = use_showing("eviction");
     html! {
         <div class="swap">
             <h3>{ "Swap and disk" }</h3>
@@ -22,11 +30,39 @@ pub(super) fn Swap(PaneProps { desk }: &PaneProps) -> Html {
                 <p class="hint">{ "No page was written to swap yet." }</p>
             } else {
                 <p class="hint" id="swap-count">{ format!("Pages in swap: {held}.") }</p>
-                <div class="cells" id="slots">
-                    { for reclaim.slots.iter().take(SLOTS_MAX).map(|(&number, slot)| cell(desk, number, slot)) }
-                </div>
+                if showing == Showing::Table {
+                    { table(desk) }
+                } else {
+                    <div class="cells" id="slots">
+                        { for reclaim.slots.iter().take(SLOTS_MAX).map(|(&number, slot)| cell(desk, number, slot)) }
+                    </div>
+                }
             }
         </div>
+    }
+}
+
+fn table(desk: &Desk) -> Html {
+    let slots: Rc<[(u64, Slot)]> =
+        desk.model.view.reclaim.slots.iter().map(|(&number, slot)| (number, slot.clone())).collect();
+    let count = slots.len();
+    let row = {
+        let desk = desk.clone();
+        Callback::from(move |n: usize| {
+            slots.get(n).map_or_else(Html::default, |(number, slot)| row(&desk, *number, slot))
+        })
+    };
+    html! { <PagedTable id="slots-rows" caption="Slots of swap" {count} {row} columns={COLUMNS} /> }
+}
+
+fn row(desk: &Desk, number: u64, slot: &Slot) -> Html {
+    html! {
+        <tr key={number}>
+            <td>{ number }</td>
+            <td><button type="button" class="link" onclick={desk.to_event(slot.out)}>{ slot.out }</button></td>
+            <td>{ users(desk, slot).join(", ") }</td>
+            <td>{ slot.back.map(|back| back.to_string()).unwrap_or_default() }</td>
+        </tr>
     }
 }
 
@@ -48,13 +84,15 @@ fn cell(desk: &Desk, number: u64, slot: &Slot) -> Html {
     }
 }
 
+/// Whose pages the slot holds; nobody's where it is free.
+fn users(desk: &Desk, slot: &Slot) -> Vec<String> {
+    let user = |&(pid, va)| format!("page {va} of {}", name(&desk.model.view.processes, pid));
+    slot.users.iter().map(user).collect()
+}
+
 fn label(desk: &Desk, number: u64, slot: &Slot) -> String {
     let out = format!("slot {number}, written at event {}", slot.out);
-    let users: Vec<String> = slot
-        .users
-        .iter()
-        .map(|&(pid, va)| format!("page {va} of {}", name(&desk.model.view.processes, pid)))
-        .collect();
+    let users = users(desk, slot);
     match (users.is_empty(), slot.back) {
         (false, _) => format!("{out}: {}", users.join(", ")),
         (true, Some(back)) => format!("{out}, read back at event {back}: free"),

@@ -3,18 +3,20 @@
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
+use super::fault_table::FaultTable;
 use super::step_button::StepButton;
 use crate::layout::{Shape, Tick, part, ticks};
 use crate::protocol::{Command, Course, Future, Target};
 
 /// What the marks mean; only those that occur are explained.
-const LEGEND: [(Shape, &str); 7] = [
+pub(super) const LEGEND: [(Shape, &str); 8] = [
     (Shape::Circle, "page given as promised"),
-    (Shape::Diamond, "copy on write"),
+    (Shape::Diamond, "copy on write, copied"),
+    (Shape::Hollow, "copy on write, nobody else has it: no copy"),
     (Shape::Square, "page of a file"),
     (Shape::Triangle, "back from swap"),
     (Shape::Cross, "refused, process killed"),
-    (Shape::Ring, "found missing by the kernel itself, no trap"),
+    (Shape::Ring, "missing, and the kernel itself noticed: no trap"),
     (Shape::Bar, "other page fault"),
 ];
 
@@ -27,14 +29,16 @@ pub(super) fn Timeline(PaneProps { desk }: &PaneProps) -> Html {
     let model = &desk.model;
     let (at, of) = (model.events_so_far(), model.history.events.len());
     let zoom = use_state_eq(|| 0_u32);
+    let as_table = use_state_eq(|| false);
     let shown = part(at, of, *zoom);
     let marks = ticks(&model.history, &shown);
     let current = model.current_episode().map(|(ordinal, _)| ordinal);
     html! {
-        <div class="timeline">
-            <svg role="group" aria-label="Page faults of this run">
+        <div class="timeline" id="timeline" role="group" aria-label="The run as a line" aria-describedby="timeline-sentence">
+            <p class="visually-hidden" id="timeline-sentence">{ sentence(desk) }</p>
+            if !*as_table { <svg role="group" aria-label="Page faults of this run">
                 { for marks.iter().map(|tick| mark(desk, tick, tick.ordinal.is_some() && tick.ordinal == current)) }
-            </svg>
+            </svg> }
             <StepButton {desk} id="to-start" label="Start" spoken="To the start" key_hint="Home"
                 command={Command::Seek(Target::Start)} disabled={!model.is_ready() || model.place().at_start} />
             <input
@@ -53,10 +57,41 @@ pub(super) fn Timeline(PaneProps { desk }: &PaneProps) -> Html {
             <div class="legend">
                 { for LEGEND.iter().filter(|(shape, _)| marks.iter().any(|tick| tick.shape == *shape)).map(|&(shape, words)| legend(shape, words)) }
                 { zooming(&zoom) }
+                { turning(&as_table) }
                 <span class="position" id="position">{ position(desk) }</span>
             </div>
+            if *as_table { <FaultTable desk={desk.clone()} /> }
             { futures(desk) }
         </div>
+    }
+}
+
+/// The line in words.
+fn sentence(desk: &Desk) -> String {
+    let model = &desk.model;
+    let faults = model.history.episodes.len();
+    let last = model.current_episode().map_or_else(
+        || "none of them has happened yet".into(),
+        |(ordinal, _)| format!("the last one is number {}", ordinal + 1),
+    );
+    let place = format!("Event {} of {}", model.events_so_far(), model.history.events.len());
+    format!(
+        "{place}. Page faults: {faults}, {last}. Found missing by the kernel itself: {}.",
+        model.history.found.len()
+    )
+}
+
+/// The button that shows the marks as a table.
+fn turning(as_table: &UseStateHandle<bool>) -> Html {
+    let turn = {
+        let as_table = as_table.clone();
+        Callback::from(move |_: MouseEvent| as_table.set(!*as_table))
+    };
+    html! {
+        <span class="zoom">
+            <button type="button" class="tool" id="timeline-table" aria-pressed={as_table.to_string()} title="The page faults as a table"
+                aria-label="The page faults as a table" onclick={turn}>{ "▤" }</button>
+        </span>
     }
 }
 
@@ -146,6 +181,7 @@ const fn class(shape: Shape) -> &'static str {
         Shape::Square => "file",
         Shape::Triangle => "swap",
         Shape::Cross => "bad",
+        Shape::Hollow => "lazy hollow",
         Shape::Ring => "ring",
         Shape::Bar => "other",
     }
@@ -154,7 +190,7 @@ const fn class(shape: Shape) -> &'static str {
 const fn outline(shape: Shape) -> &'static str {
     match shape {
         Shape::Ring | Shape::Circle => "M-7 0A7 7 0 1 0 7 0A7 7 0 1 0 -7 0Z",
-        Shape::Diamond => "M0 -9L9 0L0 9L-9 0Z",
+        Shape::Diamond | Shape::Hollow => "M0 -9L9 0L0 9L-9 0Z",
         Shape::Square => "M-6.5 -6.5H6.5V6.5H-6.5Z",
         Shape::Triangle => "M0 -8L8 7H-8Z",
         Shape::Cross => "M-8 -4L-4 -8L0 -4L4 -8L8 -4L4 0L8 4L4 8L0 4L-4 8L-8 4L-4 0Z",

@@ -19,7 +19,10 @@ pub(super) fn Tour(PaneProps { desk }: &PaneProps) -> Html {
         Callback::from(move |_: MouseEvent| editing.set(!*editing))
     };
     html! {
-        <Pane id="tour" class="present" aside={aside(desk, at, *editing, flip)}>
+        <Pane id="tour" class="present" aside={aside(desk, at, *editing, flip)} sentence={desk.model.sentence()}>
+            if let Some(loaded) = &desk.model.loaded {
+                <p class="scenario-title">{ loaded.scenario.title.clone() }</p>
+            }
             <p class="headline" id="headline">{ marked_up(&desk.model.sentence()) }</p>
             if *editing {
                 <TourEditor desk={desk.clone()} />

@@ -42,7 +42,7 @@ pub(super) fn Transport(PaneProps { desk }: &PaneProps) -> Html {
     html! {
         <div class="transport" role="group" aria-label="Move through the run">
             <StepButton {desk} id="previous-fault" label="Previous fault" key_hint="←" command={Command::Back(Until::Fault)} disabled={back} class="fault" />
-            <StepButton {desk} id="next-fault" label="Next fault" key_hint="→" command={Command::Step(Until::Fault)} disabled={forth} class="fault primary" />
+            <StepButton {desk} id="next-fault" label={next_fault(desk)} key_hint="→" command={Command::Step(Until::Fault)} disabled={forth} class="fault primary" />
             <StepButton {desk} id="previous-event" class="apart" label="− event" spoken="Previous event" key_hint="⇧←" command={Command::Back(Until::Event)} disabled={back} />
             <StepButton {desk} id="next-event" label="+ event" spoken="Next event" key_hint="⇧→" command={Command::Step(Until::Event)} disabled={forth} />
             <StepButton {desk} id="previous-instruction" class="apart" label="− instr" spoken="Previous instruction" key_hint="," command={Command::Back(Until::Instruction)} disabled={back} />
@@ -53,6 +53,15 @@ pub(super) fn Transport(PaneProps { desk }: &PaneProps) -> Html {
             <StepButton {desk} id="reset" class="apart" label="Reset" spoken="Back to the first page fault" key_hint="R" command={Command::Seek(Target::FirstFault)} disabled={idle} />
         </div>
     }
+}
+
+/// Behind the last page fault there is only the end.
+fn next_fault(desk: &Desk) -> &'static str {
+    let model = &desk.model;
+    let so_far = model.events_so_far();
+    let more = model.history.episodes.last().is_some_and(|episode| episode.trap >= so_far);
+    let known = model.explored.as_ref().is_some_and(|explored| explored.complete);
+    if known && !more { "No more: to the end" } else { "Next fault" }
 }
 
 fn run_button(desk: &Desk, pace: Pace, at_end: bool) -> Html {

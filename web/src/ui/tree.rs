@@ -20,6 +20,8 @@ use crate::snapshot::{Entry, Table};
 
 /// Rows of the tree that are drawn.
 const ROWS_MAX: usize = 600;
+/// What the flags' letters mean.
+const LETTERS: &str = "D dirty (written), A accessed, G global, U for user programs, X execute, W write, R read, V valid; a dash: not set.";
 /// The titles of the table's columns.
 const COLUMNS: &[&str] = &["level", "index", "maps", "entry", "flags", "software bits", "points to"];
 
@@ -57,6 +59,7 @@ fn tree(desk: &Desk, table: &Table, flipped: &UseStateHandle<BTreeSet<PhysAddr>>
                 { format!("{}, {:?}, root at ", desk.model.root_name(table.addr), table.scheme()) }
                 { frame_link(desk, table.addr) }
             </p>
+            <p class="hint" id="flag-letters">{ LETTERS }</p>
             <div class="tree">{ for rows.iter().take(ROWS_MAX).map(|each| row(desk, each, flipped)) }</div>
             if more > 0 { <p class="hint">{ format!("and {more} more entries; the table has them all") }</p> }
         </>
@@ -79,7 +82,11 @@ fn sentence(desk: &Desk) -> String {
     let changed = desk.model.changed_pages();
     let changed = match changed.as_slice() {
         [] => String::new(),
-        pages => format!(" Changed since the fault: {} pages, the first is {}.", pages.len(), pages[0]),
+        pages => format!(
+            " Pages changed since the kernel was entered: {}, the first is {}.",
+            pages.len(),
+            pages[0]
+        ),
     };
     format!("Entries: {}, of them pages: {leaves}.{changed}", all.len())
 }
@@ -163,7 +170,7 @@ fn status(row: &TreeRow) -> Html {
     match (row.before, row.stopped) {
         (Some(old), _) if old.raw() == 0 => html! { <span class="badge new">{ "new" }</span> },
         (Some(old), _) => html! {
-            <><span class="badge new">{ "changed" }</span><span class="was">{ format!("{:#x}", old.raw()) }</span></>
+            <><span class="badge new">{ "changed" }</span><span class="was" aria-label="was">{ "was " }<Flags pte={old} /></span></>
         },
         (None, true) => html! { <span class="badge bad">{ "walk stopped" }</span> },
         (None, false) => html! {},

@@ -15,7 +15,8 @@ const PROGRAM: usize = 5;
 const PAGES: usize = 6;
 const PAGE: usize = 4096;
 
-const SCENARIO: &str = r#"{
+/// The scenario; its image is called `foreign.elf`.
+pub(crate) const SCENARIO: &str = r#"{
     "faultline": 1,
     "title": "Four levels, two harts",
     "machine": { "memory_mib": 16, "harts": 2, "max_instructions": "0x4000" },
@@ -25,7 +26,12 @@ const SCENARIO: &str = r#"{
 /// The scenario and the kernel.
 pub(crate) fn fetched() -> Fetched {
     let scenario = Fetched::scenario("foreign.json", SCENARIO.as_bytes()).expect("the scenario is valid");
-    Fetched::new(scenario, elf(&image()), None)
+    Fetched::new(scenario, kernel(), None)
+}
+
+/// The kernel alone.
+pub(crate) fn kernel() -> Vec<u8> {
+    elf(&image())
 }
 
 fn image() -> Vec<u8> {
