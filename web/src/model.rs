@@ -203,7 +203,10 @@ impl Model {
             Update::At(snapshot) => {
                 self.link = Link::Ready;
                 self.searched = None;
-                self.opened.get_or_insert(snapshot.events);
+                // A place that was asked for is somewhere in the middle.
+                if self.request.at.is_none() {
+                    self.opened.get_or_insert(snapshot.events);
+                }
                 self.snapshot = Some(Rc::new(*snapshot));
             }
             Update::Answer(answer) => match *answer {

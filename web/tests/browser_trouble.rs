@@ -111,9 +111,9 @@ fn an_address_that_leads_nowhere_is_said_and_the_page_opens() {
 #[test]
 fn a_named_scenario_opens_from_its_address() {
     on_the_page(async |mut page: Page, _: Bench| {
-        page.url = format!("{}#scenario=cow-fork.json", page.url);
+        page.url = format!("{}#scenario=fork-exec.json", page.url);
         page.load().await;
-        page.until("the scenario", "document.querySelector('#scenario')?.value === 'cow-fork.json'").await;
+        page.until("the scenario", "document.querySelector('#scenario')?.value === 'fork-exec.json'").await;
         page.until("its start", "document.querySelector('#tour-progress')?.textContent.startsWith('note 2')")
             .await;
         page
