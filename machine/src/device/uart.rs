@@ -3,7 +3,8 @@
 //!
 //! Transmission takes no time: a byte stored to THR is on the wire at once, so THRE and TEMT are
 //! always set. What the host types waits in a queue of its own and moves into the receive FIFO as
-//! the guest makes room, so a fast typist never overruns it.
+//! the guest makes room, so a fast typist never overruns it, and so nothing is lost that is typed
+//! before a driver has set the port up: what it clears away unread has not been sent yet.
 
 use std::collections::VecDeque;
 
@@ -62,8 +63,15 @@ pub struct Uart {
     overrun: bool,
     /// The transmitter became empty, or its interrupt was just enabled, and nobody asked since.
     thr_empty_pending: bool,
-    received: VecDeque<u8>,
+    received: VecDeque<Received>,
     host: VecDeque<u8>,
+}
+
+/// A byte in the receive FIFO, by where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Received {
+    Typed(u8),
+    Looped(u8),
 }
 
 impl Default for Uart {
@@ -119,7 +127,7 @@ impl Uart {
             (1, false) => self.write_interrupt_enable(value),
             (2, _) => self.write_fifo_control(value),
             (3, _) => self.lcr = value,
-            (4, _) => self.mcr = value & 0x1f,
+            (4, _) => self.write_modem_control(value),
             (5 | 6, _) => {}
             (7, _) => self.scr = value,
             (REGISTERS.., _) => return Err(BusError),
@@ -138,7 +146,7 @@ impl Uart {
     /// How many more bytes can be typed.
     #[must_use]
     pub fn room(&self) -> usize {
-        HOST_QUEUE_BYTES - self.host.len()
+        HOST_QUEUE_BYTES.saturating_sub(self.host.len())
     }
 
     /// Whether the interrupt line is raised.
@@ -181,19 +189,42 @@ impl Uart {
         [1, 4, 8, 14][usize::from(self.fcr >> 6)]
     }
 
+    fn is_looped(&self) -> bool {
+        self.mcr & MCR_LOOPBACK != 0
+    }
+
+    /// In loopback the receiver is not connected to the line (data sheet, MCR bit 4).
     fn refill(&mut self) {
-        while self.received.len() < self.capacity() {
+        while !self.is_looped() && self.received.len() < self.capacity() {
             match self.host.pop_front() {
-                Some(byte) => self.received.push_back(byte),
+                Some(byte) => self.received.push_back(Received::Typed(byte)),
                 None => break,
             }
         }
     }
 
     fn read_receiver(&mut self) -> u8 {
-        let byte = self.received.pop_front().unwrap_or(0);
+        let byte = match self.received.pop_front() {
+            Some(Received::Typed(byte) | Received::Looped(byte)) => byte,
+            None => 0,
+        };
         self.refill();
         byte
+    }
+
+    /// Empties the receiver. When a byte arrives on the line is not modelled, so one that was typed and that nobody
+    /// has read arrives after this: a guest that sets the port up would lose it, and whoever typed it not know why.
+    fn clear_receiver(&mut self) {
+        while let Some(last) = self.received.pop_back() {
+            if let Received::Typed(byte) = last {
+                self.host.push_front(byte);
+            }
+        }
+    }
+
+    fn write_modem_control(&mut self, value: u8) {
+        self.mcr = value & 0x1f;
+        self.refill();
     }
 
     fn read_interrupt_identification(&mut self) -> u8 {
@@ -217,7 +248,7 @@ impl Uart {
 
     /// In loopback the four modem outputs are the four modem inputs (data sheet, MCR bit 4).
     fn modem_status(&self) -> u8 {
-        if self.mcr & MCR_LOOPBACK == 0 {
+        if !self.is_looped() {
             return MSR_CONNECTED;
         }
         (self.mcr & 0x0c) << 4 | (self.mcr & 0x02) << 3 | (self.mcr & 0x01) << 5
@@ -225,11 +256,11 @@ impl Uart {
 
     fn transmit(&mut self, byte: u8) -> Option<u8> {
         self.thr_empty_pending = true;
-        if self.mcr & MCR_LOOPBACK == 0 {
+        if !self.is_looped() {
             return Some(byte);
         }
         if self.received.len() < self.capacity() {
-            self.received.push_back(byte);
+            self.received.push_back(Received::Looped(byte));
         } else {
             self.overrun = true;
         }
@@ -247,7 +278,7 @@ impl Uart {
     fn write_fifo_control(&mut self, value: u8) {
         let toggled = (value ^ self.fcr) & fcr::ENABLE != 0;
         if toggled || value & fcr::CLEAR_RECEIVER != 0 {
-            self.received.clear();
+            self.clear_receiver();
         }
         self.fcr = value & (fcr::ENABLE | 0xc0);
         self.refill();
@@ -310,6 +341,35 @@ mod tests {
         let read: Vec<u8> = (0..100).map(|_| load(&mut uart, RBR).to_le_bytes()[0]).collect();
         assert_eq!(read, typed);
         assert_eq!(load(&mut uart, LSR), 0x60);
+    }
+
+    #[test]
+    fn what_is_typed_before_the_port_is_set_up_arrives_afterwards() {
+        let mut uart = Uart::default();
+        uart.receive(b"ls\n");
+        assert_eq!(load(&mut uart, LSR) & 1, 1, "the holding register has the first");
+        store(&mut uart, FCR, 7);
+        store(&mut uart, IER, 1);
+        assert!(uart.interrupt());
+        let read: Vec<u8> = (0..3).map(|_| load(&mut uart, RBR).to_le_bytes()[0]).collect();
+        assert_eq!(read, b"ls\n");
+        store(&mut uart, FCR, 7);
+        assert_eq!(load(&mut uart, LSR) & 1, 0, "what was read does not come again");
+    }
+
+    #[test]
+    fn a_loop_is_cut_off_from_the_line_and_cleared_for_good() {
+        let mut uart = Uart::default();
+        store(&mut uart, FCR, 1);
+        store(&mut uart, MCR, 0x10);
+        uart.receive(b"a");
+        store(&mut uart, THR, 7);
+        assert_eq!(load(&mut uart, RBR), 7, "what is typed waits");
+        store(&mut uart, THR, 8);
+        store(&mut uart, FCR, 3);
+        store(&mut uart, MCR, 0);
+        assert_eq!(load(&mut uart, RBR), u64::from(b'a'));
+        assert_eq!(load(&mut uart, LSR) & 1, 0);
     }
 
     #[test]
