@@ -84,19 +84,28 @@ impl Scratch {
         let mut places: Places = [0; GROUPS];
         let mut count = GROUPS;
         for (number, line) in lines.iter().enumerate() {
-            let words = line.as_chunks::<8>().0;
-            // Most lines of most pages are zeros, and that is seen at once.
-            if words.iter().fold(0, |all, word| all | u64::from_le_bytes(*word)) == 0 {
+            let words: [u64; 8] = core::array::from_fn(|at| u64::from_le_bytes(line.as_chunks().0[at]));
+            // Most lines of most pages are zeros or hold none, and that is seen at once.
+            let mut there = 0u64;
+            for (at, word) in words.iter().enumerate() {
+                there |= u64::from(*word != 0) << at;
+            }
+            places[number / 8] |= there << (number % 8 * 8);
+            if there == 0xff
+                && let Some(slots) = self.0.get_mut(count..).and_then(|slots| slots.first_chunk_mut())
+            {
+                *slots = words;
+                count += 8;
                 continue;
             }
-            for (at, word) in words.iter().enumerate() {
-                let word = u64::from_le_bytes(*word);
-                let is_there = word != 0;
-                if let Some(slot) = self.0.get_mut(count) {
-                    *slot = word;
+            while there != 0 {
+                if let (Some(slot), Some(word)) =
+                    (self.0.get_mut(count), words.get(there.trailing_zeros() as usize))
+                {
+                    *slot = *word;
                 }
-                count += usize::from(is_there);
-                places[number / 8] |= u64::from(is_there) << (number % 8 * 8 + at);
+                count += 1;
+                there &= there - 1;
             }
         }
         self.listed(&places, count)
@@ -233,6 +242,9 @@ fn differing(new: &FrameBytes, old: &FrameBytes) -> Option<Places> {
 /// The same for two lists of the words that are not zero.
 fn differing_listed(old: &[u64], new: &[u64]) -> Option<Places> {
     let ((old_places, old), (new_places, new)) = (unlisted(old), unlisted(new));
+    if old_places == new_places && seems_new(old, new) {
+        return None;
+    }
     let (mut old, mut new) = (old.iter(), new.iter());
     let mut places: Places = [0; GROUPS];
     let mut count = 0;
@@ -253,6 +265,18 @@ fn differing_listed(old: &[u64], new: &[u64]) -> Option<Places> {
         }
     }
     Some(places)
+}
+
+/// Whether two lists of one length have nothing in common in a few places. Then they hardly have much in common
+/// anywhere, and the old one, which nobody has looked at for long, need not come from memory whole.
+fn seems_new(old: &[u64], new: &[u64]) -> bool {
+    const SPOTS: usize = 4;
+    let spot = new.len() / SPOTS;
+    (0..SPOTS).all(|n| {
+        let spot = n * spot..n * spot + SPOTS;
+        let (old, new) = (old.get(spot.clone()).unwrap_or_default(), new.get(spot).unwrap_or_default());
+        old.iter().zip(new).all(|(old, new)| old != new)
+    })
 }
 
 fn ones(places: &Places) -> u32 {
