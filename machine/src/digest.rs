@@ -12,6 +12,7 @@
 //! A kernel without tracepoints gets a semantic form by address space: which accesses faulted, on
 //! which check, how far from the first fault, and how its user mappings changed.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -31,10 +32,11 @@ const AREAS_MAX: usize = 1000;
 
 /// Both digests of a stream of events.
 #[must_use]
-pub fn of(events: &[Event]) -> Digests {
+pub fn of<E: Borrow<Event>>(events: impl IntoIterator<Item = E>) -> Digests {
     let mut exact = Exact::default();
     let mut semantic = Semantic::default();
     for event in events {
+        let event = event.borrow();
         exact.add(event);
         semantic.add(&event.what, event.mode);
     }

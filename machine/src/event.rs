@@ -611,7 +611,7 @@ mod flag_letters {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::trap::Exception;
     use faultline_abi::trace::{Planned, ShortName};
@@ -650,7 +650,8 @@ mod tests {
         assert_eq!(line, expected);
     }
 
-    fn one_of_each() -> Vec<What> {
+    /// An event of each kind, and of some kinds more.
+    pub(crate) fn one_of_each() -> Vec<What> {
         let (va, frame, pte) = (VirtAddr::new(1), PhysAddr::new(2), Pte::from_raw(3));
         let change = || PteChange {
             va: Some(va),

@@ -4,6 +4,7 @@
 //! Everything is read from `satp`, memory and registers, so it works for any kernel. A hostile tree
 //! (a table that points at itself, thousands of full tables) is cut off, and says so.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -131,9 +132,9 @@ impl Table {
 
 /// The roots of all address spaces that `satp` has held, in order of first appearance.
 #[must_use]
-pub fn address_spaces(events: &[Event]) -> Vec<Root> {
+pub fn address_spaces<E: Borrow<Event>>(events: impl IntoIterator<Item = E>) -> Vec<Root> {
     let mut seen = BTreeSet::new();
-    let roots = events.iter().filter_map(|event| match event.what {
+    let roots = events.into_iter().filter_map(|event| match event.borrow().what {
         What::Satp { new, .. } => Root::of(new),
         _ => None,
     });

@@ -32,6 +32,7 @@ pub mod inspect;
 pub mod lines;
 pub mod link;
 pub mod loader;
+pub mod log;
 pub mod machine;
 pub mod mmu;
 pub mod narrate;

@@ -2,8 +2,9 @@
 
 use faultline_abi::VirtAddr;
 
-use crate::event::{Event, PteChange, Selector, What};
+use crate::event::{PteChange, Selector, What};
 use crate::hart::Privilege;
+use crate::log::Log;
 use crate::mmu::Walk;
 use crate::observer::{Context, Observer, PteWrite, TrapInfo};
 use crate::ram::Ram;
@@ -103,7 +104,7 @@ pub enum Until {
 /// All events and all console output of a run, from its start.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    events: Vec<Event>,
+    events: Log,
     console: Vec<u8>,
     /// At which step each byte of `console` left the board.
     console_steps: Vec<u64>,
@@ -114,7 +115,7 @@ pub struct Recording {
 /// The end of a recording, taken away.
 #[derive(Clone, Debug, Default)]
 pub struct Tail {
-    events: Vec<Event>,
+    events: Log,
     console: Vec<u8>,
     console_steps: Vec<u64>,
 }
@@ -130,7 +131,7 @@ impl Tail {
 impl Default for Recording {
     fn default() -> Self {
         Self {
-            events: Vec::new(),
+            events: Log::default(),
             console: Vec::new(),
             console_steps: Vec::new(),
             until: Until::Never,
@@ -142,7 +143,7 @@ impl Default for Recording {
 impl Recording {
     /// All events.
     #[must_use]
-    pub fn events(&self) -> &[Event] {
+    pub fn events(&self) -> &Log {
         &self.events
     }
 
@@ -155,7 +156,7 @@ impl Recording {
     /// How many events happened before the machine stood at `step`.
     #[must_use]
     pub fn events_before(&self, step: u64) -> usize {
-        self.events.partition_point(|event| event.step < step)
+        self.events.before_step(step)
     }
 
     /// What was printed before the machine stood at `step`.
@@ -177,7 +178,7 @@ impl Recording {
 
     /// Puts back what was taken away, behind what happened before it.
     pub fn append(&mut self, mut tail: Tail) {
-        self.events.append(&mut tail.events);
+        self.events.append(tail.events);
         self.console.append(&mut tail.console);
         self.console_steps.append(&mut tail.console_steps);
     }
@@ -195,29 +196,15 @@ impl Recording {
     }
 }
 
-impl Recording {
-    /// Room for three times as many events more. In a browser what grows is copied, onto pages that the host has
-    /// to clear first; pages that are never touched cost nothing.
-    #[cold]
-    fn make_room(&mut self) {
-        let known = self.events.len();
-        self.events.reserve_exact((known * 3).clamp(1 << 12, EVENTS_MAX));
-    }
-}
-
 impl Sink for Recording {
     fn event(&mut self, cx: &Context, what: What) {
-        let n = self.events.len();
         self.found |= match self.until {
             Until::Never => false,
             Until::Any => true,
             Until::Matching(selector) => selector.matches(&what),
-            Until::Count(count) => n + 1 >= count,
+            Until::Count(count) => self.events.len() + 1 >= count,
         };
-        if n == self.events.capacity() {
-            self.make_room();
-        }
-        self.events.push(Event::new(n as u64, cx, what));
+        self.events.push(cx, &what);
     }
 
     fn console(&mut self, cx: &Context, byte: u8) {

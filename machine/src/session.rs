@@ -6,6 +6,7 @@
 //! branch, to which one can return.
 
 mod branches;
+mod found;
 mod keyframes;
 mod search;
 
@@ -18,6 +19,7 @@ use crate::disk_files;
 use crate::drive::Driver;
 use crate::event::{Event, EventKind, Selector};
 use crate::loader::{LoadError, LoadedProgram, Symbols};
+use crate::log::Log;
 use crate::machine::{Machine, RunEnd};
 use crate::observer::{NoObserver, Observer};
 use crate::recorder::{Events, Recording, Until};
@@ -258,7 +260,7 @@ impl Session {
 
     /// All events that are known; they may reach beyond the present position.
     #[must_use]
-    pub fn log(&self) -> &[Event] {
+    pub fn log(&self) -> &Log {
         self.recording.events()
     }
 
@@ -314,13 +316,13 @@ impl Session {
 
     /// The position just after the last event that is meant and lies wholly before `step`.
     fn event_before(&self, step: u64, meant: impl Fn(&Event) -> bool) -> Option<u64> {
-        let before = self.log().partition_point(|event| event.step + 1 < step);
-        self.log()[..before].iter().rev().find(|event| meant(event)).map(|event| event.step + 1)
+        let before = self.log().before_step(step.saturating_sub(1));
+        self.log().events(0..before).rev().find(|event| meant(event)).map(|event| event.step + 1)
     }
 
     fn event_after(&self, step: u64, meant: impl Fn(&Event) -> bool) -> Option<u64> {
         let after = self.recording.events_before(step);
-        self.log()[after..].iter().find(|event| meant(event)).map(|event| event.step + 1)
+        self.log().events(after..usize::MAX).find(|event| meant(event)).map(|event| event.step + 1)
     }
 
     /// The step of a goal ahead, as far as it is known: from the log, or because it is a number.

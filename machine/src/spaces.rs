@@ -5,6 +5,7 @@
 //! says which process has which root (a `process` tracepoint), the space is named after its program;
 //! else after the kernel's own variable that the root table is, if it is one; else by the root's frame.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -143,9 +144,10 @@ pub struct Report {
 impl Spaces {
     /// What a recording says.
     #[must_use]
-    pub fn of(events: &[Event]) -> Self {
+    pub fn of<E: Borrow<Event>>(events: impl IntoIterator<Item = E>) -> Self {
         let mut spaces = Self::default();
         for event in events {
+            let event = event.borrow();
             spaces.event(event.step, event.hart, &event.what);
         }
         spaces

@@ -12,8 +12,9 @@ use faultline_machine::boot::MachineConfig;
 use faultline_machine::bus::ExitCode;
 use faultline_machine::detect::{Detectors, Watched};
 use faultline_machine::device::virtio::Transport;
-use faultline_machine::event::{Event, What};
+use faultline_machine::event::What;
 use faultline_machine::loader::{KERNEL_BEHIND_FIRMWARE, LoadedProgram};
+use faultline_machine::log::Log;
 use faultline_machine::machine::{Machine, RunEnd};
 use faultline_machine::recorder::{Events, Recording};
 use faultline_machine::scenario::features;
@@ -73,7 +74,7 @@ impl Run {
         String::from_utf8_lossy(self.recording.console_before(u64::MAX)).into_owned()
     }
 
-    fn events(&self) -> &[Event] {
+    fn events(&self) -> &Log {
         self.recording.events()
     }
 

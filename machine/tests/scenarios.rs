@@ -41,7 +41,7 @@ fn every_run_has_the_meaning_that_was_recorded() {
     for (name, scenario) in scenarios() {
         let mut session = session(&guest, &scenario);
         explore(&mut session);
-        let text = semantic(session.log()).text();
+        let text = semantic(&session.log().to_vec()).text();
         assert_eq!(
             text,
             golden(&name),
@@ -106,9 +106,9 @@ fn every_note_is_bound_to_an_event_that_happens_and_comes_after_the_one_before()
     for (name, scenario) in scenarios() {
         let mut session = session(&guest, &scenario);
         explore(&mut session);
+        let log = session.log().to_vec();
         let event = |at: &Anchor| {
-            find(session.log(), at)
-                .unwrap_or_else(|| panic!("{name}: there is no {} {}", at.kind, at.ordinal))
+            find(&log, at).unwrap_or_else(|| panic!("{name}: there is no {} {}", at.kind, at.ordinal))
         };
         let events: Vec<usize> = scenario.narration.iter().map(|note| event(&note.at)).collect();
         assert!(events.is_sorted_by(|a, b| a < b), "{name}: notes at events {events:?}");
@@ -124,11 +124,12 @@ fn the_run_itself_answers_every_prediction() {
     for (name, scenario) in scenarios() {
         let mut session = session(&guest, &scenario);
         explore(&mut session);
+        let log = session.log().to_vec();
         for question in &scenario.quiz {
-            let at = asked_at(question, session.log());
+            let at = asked_at(question, &log);
             let at = at.unwrap_or_else(|| panic!("{name}: `{}` is never asked", question.question));
             if let Ask::Predict(prediction) = &question.ask {
-                assert!(answer(prediction, at, session.log()).is_some(), "{name}: {}", question.question);
+                assert!(answer(prediction, at, &log).is_some(), "{name}: {}", question.question);
             }
         }
     }

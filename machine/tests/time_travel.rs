@@ -19,14 +19,27 @@ use faultline_machine::recorder::Events;
 use faultline_machine::session::{Boot, Condition, Direction, Goal, Progress, Session};
 use proptest::prelude::*;
 
+/// A shell that is typed to before it runs, before the guest has set up its serial port.
+#[test]
+fn what_is_typed_at_the_very_beginning_arrives_whole() {
+    let Some(guest) = guest() else { return };
+    let mut scenario = shipped("lazy-sbrk");
+    scenario.kernel.insert("init".into(), "sh".into());
+    let mut session = session(&guest, &scenario);
+    session.type_text("echo typed-early\n");
+    session.forward(Goal::End, u64::MAX);
+    let console = String::from_utf8_lossy(session.console()).into_owned();
+    assert_eq!(console.matches("typed-early").count(), 2, "the echo of what was typed, and echo: {console}");
+}
+
 /// Everything that a guest could notice, what was printed and what is known to have happened.
 fn state(session: &Session) -> String {
     let machine = session.machine();
     let size = usize::try_from(machine.ram().size()).unwrap();
     let memory = machine.ram().slice(PhysAddr::new(DRAM_BASE), size).unwrap();
     let harts = format!("{:?}{:?}{}", machine.harts(), machine.devices(), machine.mtime());
-    let events = &session.log()[..session.position().events];
-    let events: String = events.iter().map(|event| event.to_json() + "\n").collect();
+    let events = session.log().events(0..session.position().events);
+    let events: String = events.map(|event| event.to_json() + "\n").collect();
     let parts = [memory, harts.as_bytes(), session.console(), events.as_bytes()];
     parts.map(sha256).concat()
 }
@@ -293,6 +306,38 @@ fn the_instruction_that_set_a_register_is_found_though_it_set_the_same_value() {
     }
 }
 
+/// What is told holds of the machine: the value before where the session stands, the one after it a step on.
+#[test]
+fn what_was_found_is_told_in_words() {
+    let Some(mut session) = explored("lazy-sbrk") else { return };
+    let end = session.frontier();
+    let fault = session.log().iter().find_map(|event| {
+        event.what.page_fault().map(|(trap, _)| (VirtAddr::new(trap.stval), trap.walk.clone()))
+    });
+    let (page, walk) = fault.unwrap();
+    let entry = walk.unwrap().last().unwrap().pte_addr;
+    let mut told = |text: &str| {
+        session.seek_step(end);
+        let condition: Condition = text.parse().unwrap();
+        assert_eq!(session.search(&condition, Direction::Back, u64::MAX), Progress::Reached, "{text}");
+        let here = (session.position(), state(&session));
+        let said = session.told(&condition);
+        assert_eq!((session.position(), state(&session)), here, "telling moves nothing");
+        said
+    };
+    let said = told(&format!("pte={entry}"));
+    assert!(said.starts_with("event ") && said.contains(&format!("the entry at {entry} was 0x")), "{said}");
+    assert!(said.contains(", by the kernel at 0x") && said.contains(" + "), "the function is named: {said}");
+    let said = told(&format!("page={}:store", page.page_down()));
+    assert!(said.contains("lazy (pid 1), comes next and stores to 0x"), "{said}");
+    assert!(said.contains(" was 0x") && said.contains(", and is 0x"), "{said}");
+    let said = told(&format!("frame={}:freed", entry.page().base()));
+    assert!(said.contains("given back by"), "{said}");
+    let said = told("a0");
+    assert!(said.contains(" and sets a0 from 0x"), "{said}");
+    assert!(told("page-fault").contains(" page fault, at address 0x"));
+}
+
 #[test]
 fn an_address_is_reached_in_both_directions() {
     let Some(mut session) = explored("guard-page") else { return };
@@ -325,8 +370,9 @@ fn what_events_tell_is_found_in_the_log() {
             _ => None,
         })
         .unwrap();
-    let entry = session.log()[..usize::try_from(pte).unwrap()]
-        .iter()
+    let entry = session
+        .log()
+        .events(0..usize::try_from(pte).unwrap())
         .rev()
         .find_map(|event| match &event.what {
             What::Pte(change) => Some(change.pte_addr),
@@ -342,7 +388,7 @@ fn what_events_tell_is_found_in_the_log() {
     ] {
         session.seek_step(end);
         assert_eq!(session.search(&condition, Direction::Back, u64::MAX), Progress::Reached, "{condition}");
-        let last = &session.log()[session.position().events - 1];
+        let last = session.log().get(session.position().events - 1).unwrap();
         assert!(last.what.kind() == kind || last.what.kind() == EventKind::Ad, "{condition}: {last:?}");
     }
     assert!(n > 0);
@@ -370,7 +416,7 @@ fn an_unknown_future_is_explored_by_a_search() {
     let mut session = session(&guest, &shipped("lazy-sbrk"));
     let condition = Condition::Event(Selector::PageFault);
     assert_eq!(session.search(&condition, Direction::Forward, u64::MAX), Progress::Reached);
-    assert!(session.log()[session.position().events - 1].what.page_fault().is_some());
+    assert!(session.log().get(session.position().events - 1).unwrap().what.page_fault().is_some());
     let first = session.position();
     session.seek_step(0);
     assert_eq!(session.search(&condition, Direction::Forward, u64::MAX), Progress::Reached);

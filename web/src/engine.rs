@@ -315,16 +315,17 @@ impl Engine {
         if came == Came::WaitingForInput {
             self.waits_at = Some(self.session.position().step);
         }
-        self.searched(match came {
+        let said = match came {
             Came::Budget => {
                 let mut updates = self.news();
                 updates.push(self.searching(direction));
                 return updates;
             }
-            Came::Reached => "Found: here.".into(),
+            Came::Reached => format!("Found: {}", self.session.told(condition)),
             Came::NotFound => "There is nothing like that before this moment.".into(),
             _ => "There is nothing like that up to the end of the run.".into(),
-        })
+        };
+        self.searched(said)
     }
 
     /// The search is over, and this came of it.
@@ -424,10 +425,10 @@ impl Engine {
     /// Events that the page does not know yet.
     fn news(&mut self) -> Vec<Update> {
         let log = self.session.log();
-        let from = self.told.min(log.len());
-        let batches = log[from..].chunks(BATCH).zip((from..).step_by(BATCH));
+        let batches = (self.told.min(log.len())..log.len()).step_by(BATCH);
         let updates =
-            batches.map(|(events, from)| Update::Events { from, events: events.to_vec() }).collect();
+            batches.map(|from| Update::Events { from, events: log.events(from..from + BATCH).collect() });
+        let updates = updates.collect();
         self.told = log.len();
         updates
     }

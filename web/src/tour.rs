@@ -1,5 +1,7 @@
 //! A tour: notes bound to events, in the order of the run; how they are edited, and undone.
 
+use std::borrow::Borrow;
+
 use faultline_abi::scenario::{Anchor, Note, limits};
 use faultline_machine::event::{Event, Selector};
 
@@ -122,17 +124,18 @@ pub struct Stop {
 
 /// The stops of these notes in a run, in its order. A note whose event never comes is left out.
 #[must_use]
-pub fn stops(notes: &[Note], events: &[Event]) -> Vec<Stop> {
+pub fn stops<E: Borrow<Event>>(notes: &[Note], events: impl IntoIterator<Item = E>) -> Vec<Stop> {
     let mut wanted: Vec<(Selector, u32, usize)> = notes
         .iter()
         .enumerate()
         .filter_map(|(note, each)| Some((each.at.kind.parse().ok()?, each.at.ordinal, note)))
         .collect();
     let mut found = Vec::new();
-    for (event, each) in events.iter().enumerate() {
+    for (event, each) in events.into_iter().enumerate() {
         if wanted.is_empty() {
             break;
         }
+        let each = each.borrow();
         wanted.retain_mut(|(selector, left, note)| {
             if !selector.matches(&each.what) {
                 return true;
@@ -193,7 +196,7 @@ mod tests {
     fn notes_stop_at_their_events_in_the_order_of_the_run() {
         let notes = [note("page-fault", 1), note("return", 0), note("fault", 0), note("return", 9)];
         let found: Vec<(usize, usize)> =
-            stops(&notes, &events()).iter().map(|stop| (stop.event, stop.note)).collect();
+            stops(&notes, events()).iter().map(|stop| (stop.event, stop.note)).collect();
         assert_eq!(found, [(0, 1), (2, 2), (4, 0)]);
     }
 

@@ -86,7 +86,7 @@ pub(super) struct Search {
 
 impl Condition {
     /// Whether an event is what is looked for; `None` where events do not tell.
-    fn told(&self, event: &Event) -> Option<bool> {
+    pub(super) fn told(&self, event: &Event) -> Option<bool> {
         Some(match (self, &event.what) {
             (Self::PageAccessed { .. } | Self::Pc(_) | Self::Register { .. }, _) => return None,
             (Self::Event(selector), what) => selector.matches(what),
@@ -102,7 +102,7 @@ impl Condition {
         })
     }
 
-    const fn is_told_by_events(&self) -> bool {
+    pub(super) const fn is_told_by_events(&self) -> bool {
         !matches!(self, Self::PageAccessed { .. } | Self::Pc(_) | Self::Register { .. })
     }
 
@@ -185,7 +185,8 @@ impl Session {
             let known = self.log().len();
             let next = target.min(self.frontier().saturating_add(PIECE_MAX));
             let came = self.forward(Goal::Step(next), u64::MAX);
-            let found = self.log()[known..].iter().find(|event| condition.told(event) == Some(true));
+            let found =
+                self.log().events(known..usize::MAX).find(|event| condition.told(event) == Some(true));
             match (found.map(|event| event.step + 1), came) {
                 (Some(found), _) => return self.seek_step(found),
                 (None, Progress::Reached) if next < target => {}
@@ -235,12 +236,12 @@ impl Session {
     fn scan(&mut self, condition: &Condition, end: u64, wanted: Wanted) -> Option<u64> {
         match *condition {
             Condition::PageAccessed { page, root, access } => {
-                let watch = Watch { wanted, root, access, pc: None, end, found: None };
+                let watch = Watch { root, access, ..Watch::new(wanted, end) };
                 self.scan_page(page, watch)
             }
             Condition::Pc(pc) => {
                 let access = Some(Access::Fetch);
-                let watch = Watch { wanted, root: None, access, pc: Some(pc), end, found: None };
+                let watch = Watch { access, pc: Some(pc), ..Watch::new(wanted, end) };
                 self.scan_page(pc, watch)
             }
             Condition::Register { hart, number } => self.scan_register(hart as usize, number, end, wanted),
@@ -317,14 +318,31 @@ enum Wanted {
     Last,
 }
 
-/// Remembers the step of an access.
-struct Watch {
+/// Remembers an access: its step, and what it was.
+pub(super) struct Watch {
     wanted: Wanted,
     root: Option<Ppn>,
     access: Option<Access>,
     pc: Option<VirtAddr>,
     end: u64,
     found: Option<u64>,
+    seen: Option<(VirtAddr, Access)>,
+}
+
+impl Watch {
+    const fn new(wanted: Wanted, end: u64) -> Self {
+        Self { wanted, root: None, access: None, pc: None, end, found: None, seen: None }
+    }
+
+    /// Whatever comes first before this step.
+    pub(super) const fn any(end: u64) -> Self {
+        Self::new(Wanted::First, end)
+    }
+
+    /// The access.
+    pub(super) const fn seen(&self) -> Option<(VirtAddr, Access)> {
+        self.seen
+    }
 }
 
 impl Observer for Watch {
@@ -336,6 +354,7 @@ impl Observer for Watch {
             && self.pc.is_none_or(|pc| pc == va && pc == cx.pc);
         if meant && cx.step < self.end && (self.wanted == Wanted::Last || self.found.is_none()) {
             self.found = Some(cx.step);
+            self.seen = Some((va, access));
         }
     }
 

@@ -42,7 +42,7 @@ impl Engine {
 
     /// All that is known after this step is another than before.
     fn goes_on_differently(&mut self, step: u64, then: Then) -> Vec<Update> {
-        let known = self.session.log().partition_point(|event| event.step < step);
+        let known = self.session.log().before_step(step);
         self.waits_at = None;
         self.counting = None;
         self.camera.forget_after(known);

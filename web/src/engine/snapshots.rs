@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use faultline_abi::satp::{Root, Scheme};
 use faultline_abi::trace::ProcessOp;
 use faultline_abi::{PAGE_SIZE, PhysAddr, VirtAddr};
-use faultline_machine::event::{Event, What};
+use faultline_machine::event::{EventKind, What};
 use faultline_machine::hart::{Hart, Privilege};
 use faultline_machine::inspect::{instruction, memory, page_table, registers};
 use faultline_machine::loader::Symbols;
+use faultline_machine::log::Stretch;
 use faultline_machine::machine::Machine;
 use faultline_machine::ram::Ram;
 use faultline_machine::session::Session;
@@ -50,13 +51,14 @@ impl Camera {
     pub(super) fn take(&mut self, session: &mut Session) -> Snapshot {
         let faulting = self.faulting(session);
         let position = session.position();
-        let past = &session.log()[..position.events];
+        let past = session.log().events(0..position.events);
         let (machine, harts) = (session.machine(), session.machine().harts());
         let watched_hart = self.hart.filter(|&hart| index(hart) < harts.len());
-        let number = watched_hart.unwrap_or_else(|| moved_last(past, position.step, machine));
+        let number = watched_hart.unwrap_or_else(|| moved_last(past.clone(), position.step, machine));
         let hart = machine.hart(index(number));
-        let root = self.watched.or_else(|| followed(past, number, hart));
-        let roots = Spaces::of(past).names(session.symbols());
+        let root = self.watched.or_else(|| followed(past.clone(), number, hart));
+        let naming = past.clone().of_kinds(&[EventKind::Satp, EventKind::Process]);
+        let roots = Spaces::of(naming).names(session.symbols());
         Snapshot {
             events: position.events,
             instret: position.instret,
@@ -86,12 +88,13 @@ impl Camera {
     /// be gone since.
     fn faulting(&mut self, session: &mut Session) -> Option<Instruction> {
         let here = session.position();
-        let past = &session.log()[..here.events];
-        let trap = past.iter().rposition(|event| event.what.page_fault().is_some())?;
+        let mut traps = session.log().events(0..here.events).of_kinds(&[EventKind::Trap]);
+        let event = traps.rfind(|event| event.what.page_fault().is_some())?;
+        let trap = usize::try_from(event.n).ok()?;
         if let Some(known) = self.faulting.get(&trap) {
             return known.clone();
         }
-        let (satp, sepc) = past[trap].what.page_fault().map(|(trap, _)| (trap.satp, trap.sepc))?;
+        let (satp, sepc) = event.what.page_fault().map(|(trap, _)| (trap.satp, trap.sepc))?;
         session.seek_event(trap);
         let found = instruction(session.machine().ram(), satp, sepc);
         session.seek_step(here.step);
@@ -124,8 +127,8 @@ fn translation(hart: &Hart) -> u64 {
 }
 
 /// The hart whose event just happened; else the one whose turn it is.
-fn moved_last(past: &[Event], step: u64, machine: &Machine) -> u32 {
-    match past.last() {
+fn moved_last(mut past: Stretch<'_>, step: u64, machine: &Machine) -> u32 {
+    match past.next_back() {
         Some(event) if step <= event.step + 1 => event.hart,
         _ => u32::try_from(machine.whose_turn()).unwrap_or(0),
     }
@@ -142,11 +145,12 @@ fn index(hart: u32) -> usize {
 
 /// The root of the program that runs on a hart, or ran there last: that of its last trap from U-mode, or of the
 /// process that the kernel has loaded or chosen there since.
-fn followed(past: &[Event], number: u32, hart: &Hart) -> Option<PhysAddr> {
+fn followed(past: Stretch<'_>, number: u32, hart: &Hart) -> Option<PhysAddr> {
     if hart.mode() == Privilege::User {
         return root(hart.satp());
     }
-    let last = past.iter().rev().filter(|event| event.hart == number).find_map(|event| match &event.what {
+    let telling = past.of_kinds(&[EventKind::Trap, EventKind::Process]);
+    let last = telling.rev().filter(|event| event.hart == number).find_map(|event| match &event.what {
         What::Trap(trap) if event.mode == Privilege::User => root(trap.satp),
         What::Process { op: ProcessOp::Execed | ProcessOp::Switched, root, .. } if root.get() != 0 => {
             Some(*root)
@@ -167,7 +171,7 @@ fn known(roots: &[RootName], addr: PhysAddr) -> Root {
 }
 
 /// Every page that a living process maps.
-fn mapped(ram: &Ram, past: &[Event], roots: &[RootName]) -> Vec<Mapped> {
+fn mapped(ram: &Ram, past: Stretch<'_>, roots: &[RootName]) -> Vec<Mapped> {
     let pages = |root: PhysAddr| {
         let small =
             page_table(ram, known(roots, root)).mappings().into_iter().filter(|mapping| mapping.level == 0);
@@ -177,9 +181,9 @@ fn mapped(ram: &Ram, past: &[Event], roots: &[RootName]) -> Vec<Mapped> {
 }
 
 /// The roots of the processes that live.
-fn living(past: &[Event]) -> Vec<PhysAddr> {
+fn living(past: Stretch<'_>) -> Vec<PhysAddr> {
     let mut roots = BTreeMap::new();
-    for event in past {
+    for event in past.of_kinds(&[EventKind::Process]) {
         match &event.what {
             What::Process { op: ProcessOp::Exited | ProcessOp::Killed, pid, .. } => drop(roots.remove(pid)),
             What::Process { pid, root, .. } if root.get() != 0 => drop(roots.insert(*pid, *root)),
