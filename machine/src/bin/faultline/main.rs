@@ -32,6 +32,7 @@ use faultline_machine::device::disk_faults::{DiskFaults, Failing};
 use faultline_machine::device::virtio::Transport;
 use faultline_machine::event::Selector;
 use faultline_machine::scenario::parse_count;
+use faultline_machine::session::Condition;
 use faultline_machine::translations::Geometry;
 
 use crate::failure::Failure;
@@ -161,6 +162,11 @@ struct ShowArguments {
     /// The moment just after event number N [default: the end]
     #[arg(long, value_name = "N")]
     at: Option<usize>,
+    /// The moment at which this happened last, in the whole run or before --at: an event (page-fault, resolved, …),
+    /// pte=ADDRESS, frame=ADDRESS or frame=ADDRESS:freed, pid=N, page=ADDRESS or page=ADDRESS:store, either with
+    /// @ROOT, pc=ADDRESS, or a register. The run is made again for it.
+    #[arg(long, value_name = "CONDITION")]
+    last: Option<Condition>,
     /// The process whose address space is shown [default: the one that runs]
     #[arg(long, value_name = "PID")]
     pid: Option<u32>,

@@ -10,6 +10,7 @@ use faultline_machine::digest::{self, Exact, Semantic, sha256};
 use faultline_machine::machine::RunEnd;
 use faultline_machine::recorded::{self, CSV_HEADER, Capture, Ending, Identities, Recorded, csv_line};
 use faultline_machine::recorder::Events;
+use faultline_machine::session::{Boot, Session};
 
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -41,6 +42,14 @@ pub(crate) fn run(arguments: &ScenarioArguments) -> Result<Recorded, Failure> {
 pub(crate) fn run_again(recorded: &Recorded, arguments: &ScenarioArguments) -> Result<Recorded, Failure> {
     let prepared = prepare_scenario(recorded.scenario.clone(), arguments, Some(&recorded.images))?;
     keep(prepared, &arguments.scenario)
+}
+
+/// A session of the run of a recording, with images of the same identities where they are at hand.
+pub(crate) fn session(recorded: &Recorded, arguments: &ScenarioArguments) -> Result<Session, Failure> {
+    let prepared = prepare_scenario(recorded.scenario.clone(), arguments, Some(&recorded.images))?;
+    let Prepared { scenario, images, .. } = prepared;
+    let boot = Boot { scenario, kernel: images.kernel, disk: images.disk };
+    Session::load(boot).map_err(|error| Failure::file(&images.kernel_path, error))
 }
 
 fn keep(prepared: Prepared, path: &Path) -> Result<Recorded, Failure> {

@@ -10,6 +10,7 @@ use faultline_machine::narrate::card::{Card, When};
 use faultline_machine::narrate::state::{History, Life, Process, View};
 use faultline_machine::narrate::words::{Field, area_name, bytes, check, field_in, frame_kind, happened};
 use faultline_machine::recorded::{PageTables, Recorded};
+use faultline_machine::session::{Condition, Direction, Progress};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -23,6 +24,9 @@ const SHOWN: usize = 64;
 #[derive(Serialize)]
 struct Moment {
     title: String,
+    /// What was looked for, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<String>,
     /// Events that have happened, and events of the whole run.
     events: usize,
     of: usize,
@@ -62,14 +66,41 @@ pub(crate) fn show(arguments: &ShowArguments) -> Result<ExitCode, Failure> {
         Some(n) if n < of => n + 1,
         Some(n) => return Err(Failure::new(format!("--at {n}: the run has {of} events, counted from 0"))),
     };
+    let found = arguments.last.as_ref().map(|last| find(&recorded, arguments, last, count)).transpose()?;
+    let (count, found) = found.map_or((count, None), |(count, found)| (count, Some(found)));
     let sources = Sources::of(&arguments.recording, &recorded.images);
-    let moment = look(recorded, count, arguments.pid, sources.as_ref())?;
+    let moment = Moment { found, ..look(recorded, count, arguments.pid, sources.as_ref())? };
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&moment).map_err(Failure::new)?);
     } else {
         print!("{}", text(&moment, arguments.all));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the run again, and goes back in it to where a condition held last, before this many events: how many
+/// have happened there, and what was found.
+fn find(
+    recorded: &Recorded,
+    arguments: &ShowArguments,
+    condition: &Condition,
+    before: usize,
+) -> Result<(usize, String), Failure> {
+    let mut session = record::session(recorded, &arguments.recording)?;
+    session.seek_step(recorded.steps);
+    if !recorded.events.iter().eq(session.log().iter().collect::<Vec<_>>().iter()) {
+        let why = "the run does not come out as it was recorded; `faultline verify` says where";
+        return Err(Failure::file(&arguments.recording.scenario, why));
+    }
+    if before < recorded.events.len() {
+        session.seek_event(before - 1);
+    }
+    match session.search(condition, Direction::Back, u64::MAX) {
+        Progress::Reached => Ok((session.position().events, session.told(condition))),
+        _ => {
+            Err(Failure::new(format!("--last {condition}: there is nothing like that before event {before}")))
+        }
+    }
 }
 
 fn look(
@@ -90,6 +121,7 @@ fn look(
     });
     Ok(Moment {
         title: recorded.scenario.title.clone(),
+        found: None,
         events: count,
         of: history.events.len(),
         ending: recorded.ending.to_string(),
@@ -236,6 +268,8 @@ fn text(moment: &Moment, all: bool) -> String {
         moment.of,
         moment.ending
     );
+    let found = moment.found.iter().cloned().collect::<Vec<_>>();
+    section(&mut text, "Found", &found, most);
     let last = moment.last.iter().cloned().collect::<Vec<_>>();
     section(&mut text, "Just now", &last, most);
     section(&mut text, "Notes", &moment.notes, most);
