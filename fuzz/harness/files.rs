@@ -5,6 +5,8 @@ use faultline_machine::link::Link;
 use faultline_machine::recorded::{Recorded, is_recording};
 use faultline_machine::scenario::{parse, write};
 
+use super::cost::bounded;
+
 /// A scenario of the present version with every field, one of version 0, and a short recording.
 const SCENARIO: &[u8] = include_bytes!("../../machine/tests/formats/full.json");
 const OLD_SCENARIO: &[u8] = include_bytes!("../../machine/tests/formats/v0.json");
@@ -16,6 +18,7 @@ pub(crate) fn scenario(data: &[u8]) {
 }
 
 pub(crate) fn migration(data: &[u8]) {
+    read_scenario(data);
     read_scenario(&damaged(OLD_SCENARIO, data));
 }
 
@@ -37,9 +40,10 @@ pub(crate) fn link(data: &[u8]) {
 }
 
 fn read_scenario(file: &[u8]) {
-    match parse(file) {
+    match bounded("reading a scenario", || parse(file)) {
         Ok(scenario) => {
-            let again = parse(write(&scenario).as_bytes());
+            let text = bounded("writing a scenario", || write(&scenario));
+            let again = parse(text.as_bytes());
             assert_eq!(again.ok().as_ref(), Some(&scenario), "what is written is read");
         }
         Err(error) => assert!(!error.to_string().is_empty()),
@@ -47,21 +51,22 @@ fn read_scenario(file: &[u8]) {
 }
 
 fn read_recording(file: &[u8]) {
-    let _ = is_recording(file);
-    match Recorded::parse(file) {
+    bounded("looking whether it is a recording", || is_recording(file));
+    match bounded("reading a recording", || Recorded::parse(file)) {
         Ok(recorded) => {
-            let again = Recorded::parse(recorded.write().as_bytes());
+            let text = bounded("writing a recording", || recorded.write());
+            let again = Recorded::parse(text.as_bytes());
             assert_eq!(again.ok().as_ref(), Some(&recorded), "what is written is read");
-            let _ = recorded.digests();
+            bounded("digesting a recording", || recorded.digests());
         }
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 }
 
 fn read_link(text: &str) {
-    match Link::decode(text) {
+    match bounded("reading a link", || Link::decode(text)) {
         Ok(link) => {
-            if let Ok(text) = link.encode() {
+            if let Ok(text) = bounded("making a link", || link.encode()) {
                 assert_eq!(Link::decode(&text).ok().as_ref(), Some(&link), "what is written is read");
             }
         }

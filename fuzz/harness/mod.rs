@@ -1,5 +1,6 @@
 //! What the fuzz targets do with their bytes. Each harness panics where something that must hold does
-//! not; that it ends, and in how much memory, is for whoever calls it to see.
+//! not. What reading a file may cost in time and memory is in `cost`; that everything else ends is for whoever calls it
+//! to see.
 #![allow(dead_code, reason = "each target uses its own harness")]
 #![allow(
     clippy::cast_possible_truncation,
@@ -9,6 +10,7 @@
 )]
 
 pub(crate) mod bytes;
+pub(crate) mod cost;
 pub(crate) mod decoder;
 pub(crate) mod device_tree;
 pub(crate) mod devices;

@@ -6,6 +6,9 @@ mod harness;
 
 use std::path::Path;
 
+#[global_allocator]
+static ALLOCATOR: harness::cost::Counting = harness::cost::Counting;
+
 /// Runs `count` inputs of up to `length` bytes and then the kept ones of this target.
 fn all(target: &str, count: u64, length: u64, run: fn(&[u8])) {
     let mut random = Random(0x5eed);
