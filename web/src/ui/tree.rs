@@ -170,7 +170,7 @@ fn status(row: &TreeRow) -> Html {
     match (row.before, row.stopped) {
         (Some(old), _) if old.raw() == 0 => html! { <span class="badge new">{ "new" }</span> },
         (Some(old), _) => html! {
-            <><span class="badge new">{ "changed" }</span><span class="was" aria-label="was">{ "was " }<Flags pte={old} /></span></>
+            <><span class="badge new">{ "changed" }</span><span class="was"><span>{ "was " }</span><Flags pte={old} /></span></>
         },
         (None, true) => html! { <span class="badge bad">{ "walk stopped" }</span> },
         (None, false) => html! {},
