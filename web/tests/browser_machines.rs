@@ -119,7 +119,7 @@ async fn nobody_tells_of_areas(page: &Page) {
         assert!(area.contains(word), "{area}");
     }
     page.click("#address-space-table").await;
-    let rows = "[...document.querySelectorAll('#areas-rows tbody td')].map(each => each.textContent)";
-    page.until("the table", "!!document.querySelector('#areas-rows')").await;
+    let rows = "[...document.querySelectorAll('#runs-rows tbody td')].map(each => each.textContent)";
+    page.until("the table", "!!document.querySelector('#runs-rows')").await;
     assert_eq!(page.eval(rows).await, json!(["0x1000 – 0x1fff", "r-x", "for programs", "1"]));
 }

@@ -1,4 +1,4 @@
-//! How the page looks: its main states at three sizes and in both themes, beside pictures of how it looked when
+//! How the page looks: its main states at four sizes and in both themes, beside pictures of how it looked when
 //! somebody had looked. `cargo xtask bless --screens` takes them anew.
 //!
 //! Another machine has other fonts, so lines are longer or shorter there and things lie a little lower or higher.
@@ -16,8 +16,8 @@ use browser_support::picture::Picture;
 use browser_support::{Bench, Page, on_the_page};
 use serde_json::json;
 
-/// A phone, a projector, a laptop.
-const SIZES: [(u32, u32); 3] = [(360, 740), (1024, 768), (1280, 900)];
+/// A phone, a projector, a laptop, a screen with four times as many pixels as most.
+const SIZES: [(u32, u32); 4] = [(360, 740), (1024, 768), (1280, 900), (3840, 2160)];
 /// Of the squares, those that may differ.
 const TOLERANCE: f64 = 0.15;
 
@@ -110,6 +110,26 @@ fn the_page_looks_as_it_did_at_a_copy_and_at_an_eviction() {
         to_note(&page, 8).await;
         page.eval("document.querySelector('#eviction-max').click()").await;
         wrong.extend(looks(&page, "eviction").await);
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        page
+    });
+}
+
+#[test]
+fn the_page_looks_as_it_did_when_it_asks_and_in_front_of_a_class() {
+    on_the_page(async |mut page: Page, _: Bench| {
+        open(&mut page, "").await;
+        page.eval("document.querySelector('#mode-predict').click()").await;
+        page.until("the announcement", "!!document.querySelector('#predict-on')").await;
+        page.eval("document.querySelector('#next-fault').click()").await;
+        page.until("a question", "!!document.querySelector('#predict')").await;
+        let mut wrong = looks(&page, "predict").await;
+        page.browser.appear_still((1280, 900), "light").await;
+        open(&mut page, "#scenario=cow-fork.json").await;
+        to_note(&page, 9).await;
+        page.eval("document.querySelector('#mode-presenter').click()").await;
+        page.until("the presenter", "!!document.querySelector('#presenter')").await;
+        wrong.extend(looks(&page, "presenter").await);
         assert!(wrong.is_empty(), "{wrong:#?}");
         page
     });

@@ -54,7 +54,7 @@ fn rows(all: &[Run]) -> Html {
     };
     html! {
         <div class="scroll" tabindex="0" role="group" aria-label="Runs of pages">
-            <table id="areas-rows">
+            <table id="runs-rows">
                 <caption class="visually-hidden">{ "Runs of pages with like flags" }</caption>
                 <thead><tr>{ for COLUMNS.iter().map(|&title| html! { <th scope="col">{ title }</th> }) }</tr></thead>
                 <tbody>{ for all.iter().map(row) }</tbody>

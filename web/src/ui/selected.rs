@@ -28,8 +28,8 @@ pub(super) fn Selected(PaneProps { desk }: &PaneProps) -> Html {
                 { for searches(selection, desk.model.table().map(|table| table.addr)).into_iter().map(|(label, until)| html! {
                     <>{ search(desk, label, until.clone(), Direction::Back) }{ search(desk, label, until, Direction::Forward) }</>
                 }) }
-                <button type="button" class="button" id="selected-copy" onclick={copying(hex)}>{ "Copy the address" }</button>
-                <button type="button" class="button" id="selected-copy-decimal" onclick={copying(value.to_string())}>{ "Copy it in decimal" }</button>
+                <button type="button" class="button" id="selected-copy" onclick={copying(hex)}>{ "Copy address" }</button>
+                <button type="button" class="button" id="selected-copy-decimal" onclick={copying(value.to_string())}>{ "Copy decimal" }</button>
                 <button type="button" class="button" id="selected-clear" onclick={desk.action(Action::Select(selection))}>{ "Clear" }</button>
             </span>
         </div>

@@ -96,6 +96,8 @@ fn frames_are_painted_and_can_be_walked_by_key() {
         page.browser.key("Home").await;
         page.browser.key("Enter").await;
         page.shows("#frame-details", "event ").await;
+        // The bar of the selection may lie above it.
+        page.eval("document.querySelector('#show-bytes').scrollIntoView({block: 'center'})").await;
         page.click("#show-bytes").await;
         page.shows("#bytes", "ff0  ").await;
         page

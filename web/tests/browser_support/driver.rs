@@ -23,6 +23,9 @@ const FLAGS: [&str; 10] = [
     "--window-size=1280,900",
 ];
 
+/// How often the driver is started until it finds a port.
+const ATTEMPTS: u32 = 5;
+
 /// A browser and its driver.
 pub(crate) struct Browser {
     pub(crate) client: Client,
@@ -48,8 +51,13 @@ impl Drop for Driver {
 }
 
 impl Driver {
-    /// Starts the driver on a free port of its own choice.
+    /// Starts the driver on a free port of its own choice. It asks for one that is free for both versions of the internet
+    /// protocol, and gives up where another program has taken the second meanwhile: so it is asked again.
     fn start() -> Self {
+        (0..ATTEMPTS).find_map(|_| Self::started()).expect("chromedriver names its port")
+    }
+
+    fn started() -> Option<Self> {
         let program = std::env::var_os("CHROMEDRIVER").expect("checked before");
         let mut command = Command::new(program);
         let child = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
@@ -59,7 +67,15 @@ impl Driver {
             let (_, port) = line.split_once("started successfully on port ")?;
             port.trim_end_matches('.').parse().ok()
         });
-        Self { process, port: port.expect("chromedriver names its port") }
+        match port {
+            Some(port) => Some(Self { process, port }),
+            None => {
+                // It has ended, or is about to.
+                let _ = process.kill();
+                let _ = process.wait();
+                None
+            }
+        }
     }
 
     /// Asks it to close its browsers and waits until it has.
