@@ -146,7 +146,9 @@ impl Brush<'_> {
         let palette = &self.frame.palette;
         let spot = (side / 4.0).max(1.0);
         if look.shows(Mark::Dirty) {
-            self.context.set_fill_style_str(&palette.ink);
+            // As its letter: what can be read on the ground can be seen on it.
+            let letter = self.kind(look).map_or(&palette.ink, |kind| &palette.kinds[kind].1);
+            self.context.set_fill_style_str(letter);
             self.context.fill_rect(x + side - spot, y + side - spot, spot, spot);
         }
         if look.shows(Mark::Accessed) && side >= f64::from(LETTERS_FROM) {

@@ -83,6 +83,7 @@ fn table(desk: &Desk, process: &Process) -> Html {
                 <td>{ permissions(area) }</td>
                 <td>{ (area.end.get() - area.start.get()) / PAGE_SIZE }</td>
                 <td>{ mapped }</td><td>{ missing }</td><td>{ swapped }</td><td>{ *more }</td>
+                <td>{ shared(cells) }</td><td>{ protected(cells) }</td>
             </tr>
         }
     };
@@ -98,8 +99,28 @@ fn table(desk: &Desk, process: &Process) -> Html {
 }
 
 /// The titles of the table's columns.
-const COLUMNS: [&str; 8] =
-    ["area", "addresses", "may", "pages", "mapped", "not there yet", "in swap", "not looked at"];
+const COLUMNS: [&str; 10] = [
+    "area",
+    "addresses",
+    "may",
+    "pages",
+    "mapped",
+    "not there yet",
+    "in swap",
+    "not looked at",
+    "shared",
+    "W = 0: a write faults",
+];
+
+/// Pages whose frames others map, too.
+fn shared(cells: &[Cell]) -> usize {
+    cells.iter().filter(|cell| matches!(cell.state, CellState::Shared(_) | CellState::Cow(2..))).count()
+}
+
+/// Pages that may be written and whose entries forbid it.
+fn protected(cells: &[Cell]) -> usize {
+    cells.iter().filter(|cell| matches!(cell.state, CellState::Cow(_))).count()
+}
 
 fn picture(desk: &Desk, process: &Process) -> Html {
     let spot = Spot::new(desk, process);
@@ -110,7 +131,7 @@ fn picture(desk: &Desk, process: &Process) -> Html {
         html! {
             <>
                 if let Some(size) = size.filter(|_| heap_top) {
-                    <p class="mark">{ "p->sz, end of the heap: " }<code>{ size.to_string() }</code></p>
+                    <p class="mark" title="The size of the program's memory, as the kernel keeps it; sbrk moves it.">{ "p->sz, end of the heap: " }<code>{ size.to_string() }</code></p>
                 }
                 { draw(desk, &spot, row) }
             </>

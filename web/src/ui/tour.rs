@@ -46,7 +46,7 @@ fn aside(desk: &Desk, at: Option<usize>, editing: bool, flip: Callback<MouseEven
             }
             { " " }
             <button type="button" class="link" id="edit-tour" aria-pressed={editing.to_string()} onclick={flip}>
-                { if editing { "done" } else { "edit" } }
+                { if editing { "done" } else { "edit the notes" } }
             </button>
         </>
     }

@@ -50,7 +50,7 @@ pub(super) fn Transport(PaneProps { desk }: &PaneProps) -> Html {
             { run_button(desk, PACES[*pace].1, forth) }
             { speed(&pace) }
             <RunUntil desk={desk.clone()} />
-            <StepButton {desk} id="reset" class="apart" label="Reset" spoken="Back to the first page fault" key_hint="R" command={Command::Seek(Target::FirstFault)} disabled={idle} />
+            <StepButton {desk} id="reset" class="apart" label="First fault" spoken="Back to the first page fault" key_hint="R" command={Command::Seek(Target::FirstFault)} disabled={idle} />
         </div>
     }
 }
