@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod comparison;
 pub mod engine;
 pub mod export;
+pub mod heap;
 pub mod layout;
 pub mod linked;
 pub mod model;

@@ -83,18 +83,22 @@ impl Block {
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     lasts: Lasts,
+    /// How many words the last event of each kind has; behind them are zeros.
+    counts: [usize; EventKind::ALL.len()],
+    new: Words,
 }
 
 impl Default for Writer {
     fn default() -> Self {
-        Self { lasts: [[0; WORDS]; EventKind::ALL.len()] }
+        const KINDS: usize = EventKind::ALL.len();
+        Self { lasts: [[0; WORDS]; KINDS], counts: [0; KINDS], new: [0; WORDS] }
     }
 }
 
 impl Writer {
     /// A new block begins.
     pub(super) fn begin(&mut self) {
-        self.lasts = [[0; WORDS]; EventKind::ALL.len()];
+        *self = Self::default();
     }
 
     /// Bytes of the block that begins with this event.
@@ -104,16 +108,18 @@ impl Writer {
 
     /// Adds an event to a block; whether there was room.
     pub(super) fn write(&mut self, block: &mut Block, cx: &Context, what: &What) -> bool {
-        let mut new = [0; WORDS];
-        let Some(count) = words(what, &mut new) else { return Self::write_whole(block, cx, what) };
+        let Some(count) = words(what, &mut self.new) else { return Self::write_whole(block, cx, what) };
         let Some(room) = block.bytes.get_mut(block.used..).and_then(|room| room.first_chunk_mut::<ROOM>())
         else {
             return false;
         };
-        place(cx, &mut new);
+        place(cx, &mut self.new);
         let kind = what.kind() as u8;
-        let last = &mut self.lasts[usize::from(kind)];
-        block.used += difference(kind, count, &new, last, room);
+        let last_count = core::mem::replace(&mut self.counts[usize::from(kind)], count);
+        let most = count.max(last_count);
+        self.new[count..most].fill(0);
+        let last = &mut self.lasts[usize::from(kind)][..most];
+        block.used += difference(kind, count, &self.new[..most], last, room);
         block.len += 1;
         true
     }
@@ -129,7 +135,7 @@ impl Writer {
 }
 
 /// Writes what differs, and makes the last event the new one; how many bytes that takes.
-fn difference(kind: u8, count: usize, new: &Words, last: &mut Words, room: &mut [u8; ROOM]) -> usize {
+fn difference(kind: u8, count: usize, new: &[u64], last: &mut [u64], room: &mut [u8; ROOM]) -> usize {
     let mut differs = 0u32;
     for (at, (new, last)) in new.iter().zip(&*last).enumerate() {
         differs |= u32::from(new != last) << at;
@@ -251,6 +257,10 @@ fn words(what: &What, words: &mut Words) -> Option<usize> {
         }
         What::Return { to, target } => &[lent(to), target.get()],
         What::Satp { old, new } => &[*old, *new],
+        What::Sfence { va, asid } => {
+            let known = u64::from(va.is_some()) | u64::from(asid.is_some()) << 1;
+            &[known, va.map_or(0, VirtAddr::get), asid.map_or(0, u64::from)]
+        }
         other => return wire_words(other, room),
     };
     room.get_mut(..fields.len())?.copy_from_slice(fields);
@@ -312,6 +322,10 @@ fn what(kind: u8, words: &[u64]) -> Option<What> {
             Some(What::Return { to: borrowed(to)?, target: VirtAddr::new(target) })
         }
         (EventKind::Satp, &[old, new]) => Some(What::Satp { old, new }),
+        (EventKind::Sfence, &[known, va, asid]) => Some(What::Sfence {
+            va: (known & 1 != 0).then_some(VirtAddr::new(va)),
+            asid: if known & 2 != 0 { Some(u16::try_from(asid).ok()?) } else { None },
+        }),
         _ => {
             let mut bytes = [0; 8 * (WORDS - PLACE)];
             for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {

@@ -1,7 +1,7 @@
 //! What a search has found, in words: what happened, to what, from which value to which, by whom.
 
-use faultline_abi::VirtAddr;
 use faultline_abi::sv39::{Access, FlagLetters, Pte, satp_root};
+use faultline_abi::{Ppn, VirtAddr};
 
 use super::search::Watch;
 use super::{Condition, Session};
@@ -10,7 +10,7 @@ use crate::event::{Event, EventKind, What};
 use crate::hart::{Hart, Privilege};
 use crate::inspect;
 use crate::loader::Symbols;
-use crate::narrate::state::{Processes, View};
+use crate::narrate::state::{Process, Processes, View};
 use crate::narrate::words::{happened, mode};
 use crate::observer::NoObserver;
 
@@ -49,10 +49,17 @@ impl Session {
         if !told.detail.is_empty() {
             text += &format!(", {}", told.detail.trim_end_matches('.'));
         }
-        if let What::Pte(change) | What::Ad(change) = &event.what
-            && let Some(owner) = processes.of_root(change.root.base())
-        {
-            text += &format!(", in the tables of {}", owner.label());
+        let owner = |root: Ppn| processes.of_root(root.base()).map(Process::label);
+        match &event.what {
+            What::Pte(change) | What::Ad(change) => {
+                text +=
+                    &owner(change.root).map_or_else(String::new, |who| format!(", in the tables of {who}"));
+            }
+            What::Trap(trap) if event.mode == Privilege::User => {
+                text += &owner(satp_root(trap.satp))
+                    .map_or_else(String::new, |who| format!(", while {who} runs"));
+            }
+            _ => {}
         }
         text + &self.by(&event) + "."
     }

@@ -6,7 +6,11 @@
 
 use faultline_machine::bench::journey::{Alone, Journey, Program};
 use faultline_machine::bench::{Counts, Listening, Run, Workload};
+use faultline_web::heap::Heap;
 use wasm_bindgen::prelude::wasm_bindgen;
+
+#[global_allocator]
+static HEAP: Heap = Heap;
 
 /// A machine at work.
 #[wasm_bindgen]

@@ -9,11 +9,15 @@ use std::rc::Rc;
 
 use faultline_abi::scenario::Image;
 use faultline_web::engine::{Engine, Fetched, Lack, Manifest, Next, unpack};
+use faultline_web::heap::Heap;
 use faultline_web::protocol::{self, Command, Course, Load, PULSE, Progress, Stage, Update, Watch};
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DedicatedWorkerGlobalScope, Event, MessageChannel, MessageEvent, MessagePort, Response};
+
+#[global_allocator]
+static HEAP: Heap = Heap;
 
 /// What the images beside this script are.
 const MANIFEST: &str = "images/manifest.json";
