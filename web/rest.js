@@ -4,7 +4,7 @@
 /// The part in this file, of the program whose first part has these exports, once they are there.
 export function rest(file, exports) {
   const url = new URL(file, import.meta.url);
-  let loading;
+  let loading, early;
 
   // Puts the second part's functions where the first one calls them.
   const join = (module) => {
@@ -28,7 +28,29 @@ export function rest(file, exports) {
   // A function of it is called, and cannot wait.
   const now = () => join(new WebAssembly.Module(bytes(url)));
 
-  return { load, now };
+  // Loads it before the first part begins, where an earlier visit has left it here: what was chosen then may need it
+  // at once, and what cannot wait does not come without a network.
+  const ahead = async () => {
+    try {
+      if (await isKept()) early = await fetched(url);
+    } catch {
+      // It is asked for again when there is time.
+    }
+  };
+
+  // The first part is about to begin.
+  const begins = () => {
+    if (!early) return;
+    join(early);
+    loading = Promise.resolve();
+  };
+
+  return { load, now, ahead, begins };
+}
+
+// Whether the service worker has kept a version of the page.
+async function isKept() {
+  return (await caches.keys()).some((name) => name.startsWith('faultline-'));
 }
 
 async function fetched(url) {

@@ -4,13 +4,14 @@ import * as app from './app.js';
 const shown = new Promise((done) => addEventListener('shown', done, { once: true }));
 
 try {
+  await app.ahead?.();
   await app.default();
 } catch (error) {
   const place = document.getElementById('loading') ?? document.body;
   place.textContent = `Faultline could not start: ${error}. It needs a browser of 2024 or later; reload to try again.`;
 }
 // What takes longer must not keep the user from choosing something else.
-await Promise.race([shown, new Promise((done) => setTimeout(done, 4000))]);
+await Promise.race([shown, new Promise((done) => setTimeout(done, 8000))]);
 await theRest();
 dispatchEvent(new Event('whole'));
 keep();
@@ -19,11 +20,23 @@ keep();
 async function theRest() {
   while (app.loadRest) {
     try {
-      return await app.loadRest();
+      return await Promise.all([app.loadRest(), ...[...document.querySelectorAll('link[rel="later"]')].map(style)]);
     } catch (error) {
       await again(`A part of Faultline could not be loaded: ${error.message}.`);
     }
   }
+}
+
+// Loads a style that was not needed until now.
+function style(link) {
+  return new Promise((done, failed) => {
+    link.onload = done;
+    link.onerror = () => {
+      link.rel = 'later';
+      failed(new Error('the server does not answer'));
+    };
+    link.rel = 'stylesheet';
+  });
 }
 
 // Says what went wrong, until the user wants to try again.

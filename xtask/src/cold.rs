@@ -16,7 +16,7 @@ use walrus::{
 pub(crate) type Places = BTreeSet<usize>;
 
 /// An end that is smaller than this stays, in bytes: the call in its place would be as large.
-const LEAST: usize = 24;
+const LEAST: usize = 6;
 
 /// How a place is exported from a marked program.
 fn mark(function: FunctionId, place: usize) -> String {
@@ -84,6 +84,13 @@ fn add_places(function: &LocalFunction, sequence: InstrSeqId, places: &mut Vec<P
 /// Whether what stands behind the instruction may not be reached where the instruction is.
 fn may_leave(instruction: &Instr) -> bool {
     matches!(instruction, Instr::BrIf(_)) || !nested(instruction).is_empty()
+}
+
+/// All sequences of a function.
+pub(crate) fn sequences(function: &LocalFunction) -> Vec<InstrSeqId> {
+    let mut sequences = vec![function.entry_block()];
+    walk(function, function.entry_block(), 0, &mut |instruction| sequences.extend(nested(instruction)));
+    sequences
 }
 
 /// The sequences inside an instruction.

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    browser, guest,
+    browser, glue, guest,
     http::{Reply, Server},
     opening::Opening,
     process,
@@ -123,6 +123,7 @@ fn stamp(programs: &[Program]) -> Result<String> {
     }
     digest.update(concat!(
         include_str!("cold.rs"),
+        include_str!("glue.rs"),
         include_str!("relocated.rs"),
         include_str!("split.rs"),
         include_str!("first.rs"),
@@ -141,8 +142,8 @@ fn cut(program: &Program, needed: &Needed, folder: &Path) -> Result<()> {
     fs::write(folder.join(format!("{name}_bg.wasm")), parts.first)?;
     fs::write(folder.join(Program::rest(name)), parts.rest)?;
     let script = folder.join(format!("{name}.js"));
-    let joined = joined(&fs::read_to_string(&script)?, name)?;
-    fs::write(&script, joined).with_context(|| format!("writing {}", script.display()))
+    let joined = joined(&glue::renamed(&fs::read_to_string(&script)?, &parts.names)?, name)?;
+    fs::write(&script, glue::stripped(&joined)).with_context(|| format!("writing {}", script.display()))
 }
 
 /// The worker computes; what the page does is done in a moment.
@@ -150,18 +151,22 @@ fn twins(program: &Program) -> Twins {
     if program.name == "worker" { Twins::All } else { Twins::None }
 }
 
+/// Where the script of a program has its functions and starts it.
+const BEGINS: &str = "wasm.__wbindgen_start();";
+
 /// The script that binds a program to JavaScript, with a way to its second part.
 fn joined(script: &str, name: &str) -> Result<String> {
     let imports = format!("\"./{name}_bg.js\": import0,");
-    if !script.contains(&imports) {
-        bail!("{name}.js passes its imports in a way that is not known here");
+    if !script.contains(&imports) || !script.contains(BEGINS) {
+        bail!("{name}.js passes its imports or starts in a way that is not known here");
     }
     let (module, function) = split::ASK;
     let with_ours =
         script.replace(&imports, &format!("{imports}\n        {module}: {{ {function}: part.now }},"));
+    let with_ours = with_ours.replace(BEGINS, &format!("part.begins();\n    {BEGINS}"));
     let rest = Program::rest(name);
     Ok(format!(
-        "import {{ rest }} from './rest.js';\nconst part = rest('{rest}', () => wasm);\nexport const loadRest = part.load;\n{with_ours}"
+        "import {{ rest }} from './rest.js';\nconst part = rest('{rest}', () => wasm);\nexport const {{ load: loadRest, ahead }} = part;\n{with_ours}"
     ))
 }
 

@@ -12,6 +12,7 @@ mod elf;
 mod faults;
 mod first;
 mod fsck;
+mod glue;
 mod guest;
 mod html;
 mod http;

@@ -28,6 +28,19 @@ pub(crate) struct References {
     meanings: BTreeMap<u32, BTreeSet<Symbol>>,
     /// The symbols to which a symbol's bytes refer.
     inside: BTreeMap<Symbol, BTreeSet<Symbol>>,
+    /// The slots of the table of functions that the code may name.
+    slots: BTreeSet<u32>,
+    /// Those that a symbol's bytes name.
+    slots_inside: BTreeMap<Symbol, BTreeSet<u32>>,
+}
+
+/// What code can get at.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// Addresses of data that it cannot, in order and apart from each other.
+    pub(crate) out_of_reach: Vec<Range<u32>>,
+    /// Slots of the table of functions that it can.
+    pub(crate) slots: BTreeSet<u32>,
 }
 
 impl References {
@@ -39,23 +52,38 @@ impl References {
         }
         let mut references = Self { extents: linked.extents()?, ..Self::default() };
         for (section, entry) in &linked.relocations {
-            let Some(start) = references.extents.get(&entry.index).map(|extent| extent.start) else {
-                continue;
-            };
-            let number = i64::from(start) + entry.addend;
-            let number = u32::try_from(number).context("a relocation leaves the memory")?;
-            let bytes = linked.bytes(*section, entry)?;
-            ensure!(value(entry.ty, bytes)? == number, "a relocation does not say what the program does");
-            if *section == linked.code {
-                references.meanings.entry(number).or_default().insert(entry.index);
-                continue;
-            }
-            let at = linked.address(*section, entry)?;
-            for symbol in references.around(at)? {
-                references.inside.entry(symbol).or_default().insert(entry.index);
-            }
+            references.add(&linked, *section, entry)?;
         }
         Ok(Some(references))
+    }
+
+    fn add(&mut self, linked: &Linked<'_>, section: usize, entry: &RelocationEntry) -> Result<()> {
+        let Some(number) = value(entry.ty, linked.bytes(section, entry)?)? else { return Ok(()) };
+        let is_slot = matches!(entry.ty, RelocationType::TableIndexSleb | RelocationType::TableIndexI32);
+        if !is_slot {
+            // Symbols that only the linker knows have no bytes.
+            let Some(start) = self.extents.get(&entry.index).map(|extent| extent.start) else {
+                return Ok(());
+            };
+            let meant = i64::from(start) + entry.addend;
+            ensure!(i64::from(number) == meant, "a relocation does not say what the program does");
+        }
+        if section == linked.code {
+            if is_slot {
+                self.slots.insert(number);
+            } else {
+                self.meanings.entry(number).or_default().insert(entry.index);
+            }
+            return Ok(());
+        }
+        for symbol in self.around(linked.address(section, entry)?)? {
+            if is_slot {
+                self.slots_inside.entry(symbol).or_default().insert(number);
+            } else {
+                self.inside.entry(symbol).or_default().insert(entry.index);
+            }
+        }
+        Ok(())
     }
 
     /// The symbols that have a byte at this address.
@@ -66,8 +94,8 @@ impl References {
         Ok(around)
     }
 
-    /// The addresses of data to which code with these numbers cannot refer, in order and apart from each other.
-    pub(crate) fn unreachable(&self, numbers: &BTreeSet<u32>) -> Vec<Range<u32>> {
+    /// What code with these numbers can get at.
+    pub(crate) fn reach(&self, numbers: &BTreeSet<u32>) -> Reach {
         let mut reachable = BTreeSet::new();
         let mut new: Vec<Symbol> =
             numbers.iter().filter_map(|number| self.meanings.get(number)).flatten().copied().collect();
@@ -81,8 +109,11 @@ impl References {
         let bytes = |symbols: Vec<(&Symbol, &Range<u32>)>| -> BTreeSet<u32> {
             symbols.into_iter().flat_map(|(_, extent)| extent.clone()).collect()
         };
+        let mut slots: BTreeSet<u32> = self.slots.intersection(numbers).copied().collect();
+        slots.extend(reachable.iter().filter_map(|symbol| self.slots_inside.get(symbol)).flatten());
         // Symbols may share bytes.
-        ranges(bytes(left).difference(&bytes(kept)).copied())
+        let out_of_reach = ranges(bytes(left).difference(&bytes(kept)).copied());
+        Reach { out_of_reach, slots }
     }
 }
 
@@ -215,13 +246,18 @@ fn start(kind: &DataKind<'_>) -> Result<u32> {
     }
 }
 
-/// The number that a relocation has put there.
-fn value(ty: RelocationType, bytes: &[u8]) -> Result<u32> {
+/// The number that a relocation has put there; nothing where it is about neither data nor the table of functions.
+fn value(ty: RelocationType, bytes: &[u8]) -> Result<Option<u32>> {
+    use RelocationType::{
+        FunctionIndexLeb, GlobalIndexLeb, MemoryAddrI32, MemoryAddrLeb, MemoryAddrSleb, TableIndexI32,
+        TableIndexSleb, TableNumberLeb, TypeIndexLeb,
+    };
     let mut reader = BinaryReader::new(bytes, 0);
     Ok(match ty {
-        RelocationType::MemoryAddrLeb => reader.read_var_u32()?,
-        RelocationType::MemoryAddrSleb => reader.read_var_i32()?.cast_unsigned(),
-        RelocationType::MemoryAddrI32 => reader.read_u32()?,
+        MemoryAddrLeb => Some(reader.read_var_u32()?),
+        MemoryAddrSleb | TableIndexSleb => Some(reader.read_var_i32()?.cast_unsigned()),
+        MemoryAddrI32 | TableIndexI32 => Some(reader.read_u32()?),
+        FunctionIndexLeb | GlobalIndexLeb | TableNumberLeb | TypeIndexLeb => None,
         other => anyhow::bail!("a relocation of kind {other:?} is not known here"),
     })
 }

@@ -70,24 +70,30 @@ fn service_worker(template: &str, site: &Path, version: &str) -> Result<String> 
 pub(crate) fn first_and_later(names: Vec<String>) -> (Vec<String>, Vec<String>) {
     let first_images = format!("/images/{}/", guest::FIRST);
     let has_first = names.iter().any(|name| name.contains(&first_images));
-    names.into_iter().partition(|name| is_needed_at_first(name) && !(has_first && is_whole_image(name)))
+    let has_rest = names.iter().any(|name| name.ends_with(REST));
+    names
+        .into_iter()
+        .partition(|name| is_needed_at_first(name, has_rest) && !(has_first && is_whole_image(name)))
 }
 
 fn is_whole_image(name: &str) -> bool {
     name.ends_with(&format!(".{}", packed::SUFFIX)) && !name.contains(&format!("/{}/", guest::FIRST))
 }
 
-fn is_needed_at_first(name: &str) -> bool {
+fn is_needed_at_first(name: &str, has_rest: bool) -> bool {
     let path = name.split_once('/').map_or(name, |(_, path)| path);
     let is_of_page = name.starts_with("v-") || !name.contains('/');
     let later =
         ["scenarios/", "images/lines/", "images/source/"].iter().any(|folder| path.starts_with(folder));
-    let is_rest = path.ends_with(REST);
+    let is_rest = path.ends_with(REST) || (has_rest && LATER_STYLES.contains(&path));
     is_of_page && (!later || path == FIRST_SCENARIO) && !is_rest && name != "sw.js"
 }
 
 /// How the name of a program's second part ends.
 pub(crate) const REST: &str = "_rest.wasm";
+
+/// Styles of what is not drawn at first.
+pub(crate) const LATER_STYLES: [&str; 1] = ["modes.css"];
 
 /// The scenario that the page opens with.
 pub(crate) const FIRST_SCENARIO: &str = "scenarios/lazy-sbrk.json";

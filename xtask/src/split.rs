@@ -13,13 +13,13 @@ use std::{
 
 use crate::{
     cold::{self, Places},
-    relocated::References,
+    relocated::{Reach, References},
 };
 use anyhow::{Context, Result, bail, ensure};
 use walrus::{
     ConstExpr, Data, DataId, DataKind, ElementItems, ElementKind, ExportItem, FunctionBuilder, FunctionId,
     FunctionKind, GlobalId, GlobalKind, LocalFunction, Module, ModuleConfig, TableId, TypeId, ValType,
-    ir::{self, UnaryOp, Value},
+    ir::{self, Instr, UnaryOp, Value},
 };
 
 /// The module name under which the second part imports what it shares with the first.
@@ -38,6 +38,8 @@ pub(crate) struct Parts {
     pub(crate) first: Vec<u8>,
     /// What is loaded once the first page fault is on the screen.
     pub(crate) rest: Vec<u8>,
+    /// The names under which JavaScript gives functions, and what they are called in the first part.
+    pub(crate) names: BTreeMap<String, String>,
 }
 
 fn parse(wasm: &[u8]) -> Result<Module> {
@@ -77,33 +79,45 @@ pub(crate) fn in_two(
     twins: Twins,
 ) -> Result<Parts> {
     let (mut first, known) = pruned(wasm, needed, twins)?;
-    Cut::new(&first, needed, known)?.leave_first(&mut first);
+    let reach = references.map(|references| references.reach(&numbers(&first, needed)));
+    Cut::new(&first, needed, known)?.leave_first(&mut first, reach.as_ref());
     let (mut rest, known) = pruned(wasm, needed, twins)?;
     Cut::new(&rest, needed, known)?.leave_rest(&mut rest);
-    if let Some(references) = references {
-        let late = references.unreachable(&numbers(&first));
-        move_data(&mut first, &mut rest, &late)?;
+    if let Some(reach) = reach {
+        move_data(&mut first, &mut rest, &reach.out_of_reach)?;
     }
-    Ok(Parts { first: first.emit_wasm(), rest: rest.emit_wasm() })
+    let names = shorten(&mut first);
+    Ok(Parts { first: first.emit_wasm(), rest: rest.emit_wasm(), names })
 }
 
-/// What of these takes which way depends on lengths and on moments, and differs from one visit to the next: where
-/// memory is given and grows, how a list is sorted, a map filled, or a task woken.
-const UNSTEADY: [&str; 10] = [
-    "dlmalloc",
-    "__rust_",
-    "raw_vec",
-    "hashbrown",
-    "btree",
-    "memmem",
-    "scheduler",
-    "wasm_bindgen_futures",
-    "vec_deque",
-    "slice::sort",
-];
+/// Gives the functions that come from JavaScript names of a few letters: theirs end with digits that cannot be
+/// compressed, and stand in two files.
+fn shorten(module: &mut Module) -> BTreeMap<String, String> {
+    let given = |import: &walrus::Import| import.module != ASK.0;
+    let old: BTreeSet<String> =
+        module.imports.iter().filter(|import| given(import)).map(|import| import.name.clone()).collect();
+    let names: BTreeMap<_, _> =
+        (0..).zip(old).map(|(number, old): (usize, _)| (old, format!("i{number}"))).collect();
+    for import in module.imports.iter_mut().filter(|import| given(import)) {
+        if let Some(name) = names.get(&import.name) {
+            import.name.clone_from(name);
+        }
+    }
+    names
+}
 
-fn is_unsteady(name: Option<&str>) -> bool {
-    name.is_none_or(|name| UNSTEADY.iter().any(|part| name.contains(part)))
+/// What of these takes which way depends on moments, and differs from one visit to the next: where memory is given
+/// and a task is woken.
+const UNSTEADY: [&str; 6] =
+    ["dlmalloc", "__rust_", "raw_vec", "scheduler", "vec_deque", "wasm_bindgen_futures"];
+
+/// And in the page, where it depends on what the visitor's browser is like: how a list is sorted, or a map filled. The
+/// worker does the same in each first visit.
+const UNSTEADY_IN_PAGE: [&str; 4] = ["btree", "hashbrown", "memmem", "slice::sort"];
+
+fn is_unsteady(name: Option<&str>, twins: Twins) -> bool {
+    let in_page = if twins == Twins::None { &UNSTEADY_IN_PAGE[..] } else { &[] };
+    name.is_none_or(|name| UNSTEADY.iter().chain(in_page).any(|part| name.contains(part)))
 }
 
 /// The program with everything that is not needed in functions of its own, and the twins of those that are needed;
@@ -118,7 +132,7 @@ fn pruned(wasm: &[u8], needed: &Needed, twins: Twins) -> Result<(Module, BTreeMa
         known.extend(places.iter().map(|&(id, _)| (id, cold::twin(&mut module, id))));
     }
     for (id, places) in places {
-        if !is_unsteady(module.funcs.get(id).name.as_deref()) {
+        if !is_unsteady(module.funcs.get(id).name.as_deref(), twins) {
             cold::prune(&mut module, id, places);
         }
     }
@@ -141,6 +155,8 @@ struct Cut {
     twins: BTreeMap<FunctionId, FunctionId>,
     /// Functions of the first part that the second one calls.
     shared: BTreeSet<FunctionId>,
+    /// How large the functions were before the cut.
+    sizes: BTreeMap<FunctionId, u64>,
     table: TableId,
     /// Size of the table with all slots.
     size: u64,
@@ -155,6 +171,7 @@ impl Cut {
             ways: BTreeMap::new(),
             twins,
             shared: BTreeSet::new(),
+            sizes: module.funcs.iter_local().map(|(id, function)| (id, function.size())).collect(),
             table,
             size: module.tables.get(table).initial,
         };
@@ -205,11 +222,15 @@ impl Cut {
         }
     }
 
-    fn leave_first(&self, module: &mut Module) {
+    fn leave_first(&self, module: &mut Module, reach: Option<&Reach>) {
         let table = module.tables.get_mut(self.table);
         table.initial = self.size;
         table.maximum = table.maximum.map(|maximum| maximum.max(self.size));
         let check = check(module);
+        self.call_in_place(module, check);
+        if let Some(reach) = reach {
+            self.leave_out(module, reach);
+        }
         for &id in &self.late {
             let ty = module.funcs.get(id).ty();
             let thunk = match self.ways.get(&id) {
@@ -227,6 +248,72 @@ impl Cut {
             module.exports.add(&name, item);
         }
         walrus::passes::gc::run(module);
+    }
+
+    /// Goes through the table where a function of the second part is called in one place only.
+    fn call_in_place(&self, module: &mut Module, check: FunctionId) {
+        let mut calls = BTreeMap::<FunctionId, usize>::new();
+        for (id, function) in module.funcs.iter_local().filter(|(id, _)| !self.late.contains(id)) {
+            for sequence in cold::sequences(function) {
+                for (instruction, _) in &function.block(sequence).instrs {
+                    if let Instr::Call(call) = instruction {
+                        *calls.entry(call.func).or_default() += usize::from(id != call.func);
+                    }
+                }
+            }
+        }
+        let called_once: BTreeMap<FunctionId, [Instr; 3]> = calls
+            .into_iter()
+            .filter(|&(_, count)| count == 1)
+            .filter_map(|(id, _)| Some((id, *self.ways.get(&id)?)))
+            .map(|(id, slot)| (id, self.through_table(module, id, slot, check)))
+            .collect();
+        let functions: Vec<FunctionId> = module.funcs.iter_local().map(|(id, _)| id).collect();
+        for id in functions.into_iter().filter(|id| !self.late.contains(id)) {
+            let function = module.funcs.get_mut(id).kind.unwrap_local_mut();
+            for sequence in cold::sequences(function) {
+                let instructions = &mut function.block_mut(sequence).instrs;
+                let in_place = |instruction: &Instr| match instruction {
+                    Instr::Call(call) => called_once.get(&call.func).cloned(),
+                    _ => None,
+                };
+                *instructions = std::mem::take(instructions)
+                    .into_iter()
+                    .flat_map(|(instruction, at)| match in_place(&instruction) {
+                        Some(three) => three.map(|instruction| (instruction, at)).into(),
+                        None => vec![(instruction, at)],
+                    })
+                    .collect();
+            }
+        }
+    }
+
+    /// What calls a function of the second part.
+    fn through_table(&self, module: &Module, id: FunctionId, slot: u32, check: FunctionId) -> [Instr; 3] {
+        [
+            ir::Const { value: Value::I32(slot.cast_signed()) }.into(),
+            ir::Call { func: check }.into(),
+            ir::CallIndirect { ty: module.funcs.get(id).ty(), table: self.table }.into(),
+        ]
+    }
+
+    /// Takes functions of the second part out of slots that nobody can name before that part is there.
+    fn leave_out(&self, module: &mut Module, reach: &Reach) {
+        let mut builder = FunctionBuilder::new(&mut module.types, &[], &[]);
+        builder.func_body().unreachable();
+        let nobody = builder.finish(Vec::new(), &mut module.funcs);
+        for element in module.elements.iter_mut() {
+            let ElementKind::Active { offset: ConstExpr::Value(Value::I32(offset)), .. } = element.kind
+            else {
+                continue;
+            };
+            let ElementItems::Functions(items) = &mut element.items else { continue };
+            for (slot, id) in (offset.cast_unsigned()..).zip(items) {
+                if self.late.contains(id) && !reach.slots.contains(&slot) {
+                    *id = nobody;
+                }
+            }
+        }
     }
 
     fn leave_rest(&self, module: &mut Module) {
@@ -254,7 +341,11 @@ impl Cut {
 
     /// What the second part takes from the first, by name.
     fn shared_items(&self, module: &Module) -> Vec<(String, ExportItem)> {
-        let functions = self.shared.iter().map(|&id| (format!("f{}", id.index()), ExportItem::Function(id)));
+        let mut shared: Vec<FunctionId> = self.shared.iter().copied().collect();
+        // They are written in the order of their sizes: numbers in a row compress well.
+        shared.sort_by_key(|id| (std::cmp::Reverse(self.sizes.get(id).copied().unwrap_or(0)), *id));
+        let functions =
+            shared.into_iter().enumerate().map(|(n, id)| (format!("f{n}"), ExportItem::Function(id)));
         let globals = module.globals.iter().map(|global| ExportItem::Global(global.id()));
         let memories = module.memories.iter().map(|memory| ExportItem::Memory(memory.id()));
         let tables = module.tables.iter().map(|table| ExportItem::Table(table.id()));
@@ -269,8 +360,8 @@ fn late(module: &Module, needed: &Needed) -> HashSet<FunctionId> {
     module.funcs.iter_local().map(|(id, _)| id).filter(|id| !needed.contains_key(&id.index())).collect()
 }
 
-/// The numbers in the program that may be addresses.
-fn numbers(module: &Module) -> BTreeSet<u32> {
+/// The numbers in the functions that are needed that may be addresses or slots.
+fn numbers(module: &Module, needed: &Needed) -> BTreeSet<u32> {
     #[derive(Default)]
     struct Numbers(BTreeSet<u32>);
     impl ir::Visitor<'_> for Numbers {
@@ -287,7 +378,7 @@ fn numbers(module: &Module) -> BTreeSet<u32> {
         }
     }
     let mut numbers = Numbers::default();
-    for (_, function) in module.funcs.iter_local() {
+    for (_, function) in module.funcs.iter_local().filter(|(id, _)| needed.contains_key(&id.index())) {
         ir::dfs_in_order(&mut numbers, function, function.entry_block());
     }
     numbers.0

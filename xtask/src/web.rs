@@ -12,7 +12,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::{
     artifacts::{Binary, binaries},
-    first, guest,
+    first, glue, guest,
     html::{self, Link},
     opening::{self, Opening},
     process,
@@ -158,7 +158,18 @@ pub(crate) fn put_together(page: &Path, programs: &[Program], opening: Option<&O
     let assembly = Assembly { source: &source, dist: page, programs };
     let html = html::replace_links(&text(&source.join("index.html"))?, |link| assembly.add(link))?;
     guest::copy_for_page(&page.join("images"), opening)?;
+    if opening.is_some() {
+        STRIPPED.iter().try_for_each(|name| strip(&page.join(name)))?;
+    }
     Ok(html)
+}
+
+/// What a published page holds without comments and indentation; a program's script, where it is cut in two.
+const STRIPPED: [&str; 4] = ["start.js", "rest.js", "style.css", "modes.css"];
+
+fn strip(file: &Path) -> Result<()> {
+    let stripped = glue::stripped(&text(file)?);
+    fs::write(file, stripped).with_context(|| format!("writing {}", file.display()))
 }
 
 /// Where the page's source stands.
@@ -194,13 +205,23 @@ impl Assembly<'_> {
     fn add(&self, link: &Link) -> Result<String> {
         match link.need("rel")? {
             "rust" => self.add_program(link).map(|()| String::new()),
-            "css" => self.copy(link).map(|name| format!(r#"<link rel="stylesheet" href="./{name}" />"#)),
+            "css" => self.copy(link).map(|name| {
+                let is_later = self.is_cut() && site::LATER_STYLES.contains(&&*name);
+                // A relation that no browser knows: the page's script makes it a style when there is time.
+                let rel = if is_later { "later" } else { "stylesheet" };
+                format!(r#"<link rel="{rel}" href="./{name}" />"#)
+            }),
             "icon" => self.copy(link).map(|name| format!(r#"<link rel="icon" href="./{name}" />"#)),
             "copy-file" | "copy-dir" => self.copy(link).map(|_| String::new()),
             other => bail!(
                 "index.html: `rel=\"{other}\"` is not known to `cargo xtask`; add it in xtask/src/web.rs"
             ),
         }
+    }
+
+    /// Whether what is not needed at first comes later.
+    fn is_cut(&self) -> bool {
+        self.programs.iter().all(Program::has_rest)
     }
 
     /// Copies a file or folder under its own name.
@@ -229,7 +250,7 @@ fn loader(program: &Program) -> String {
     let name = &program.name;
     if program.has_rest() {
         format!(
-            "import init, {{ loadRest }} from './{name}.js';addEventListener('shown', () => loadRest().catch(() => {{}}), {{ once: true }});await init();"
+            "import init, {{ ahead, loadRest }} from './{name}.js';addEventListener('shown', () => loadRest().catch(() => {{}}), {{ once: true }});await ahead();await init();"
         )
     } else {
         format!("import init from './{name}.js';await init();")

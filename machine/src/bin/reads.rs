@@ -4,24 +4,30 @@
 //! A run of what was written gives the same digest, or the command fails: with that, whoever shows the run can
 //! begin before the images are there as a whole.
 //!
-//! What is read of the kernel is what it executes, and everything that is no code. What is read of the disk is
-//! what the kernel's tracepoints say.
+//! What is read of the kernel is what is executed or loaded of it. What is read of the disk is what the kernel's
+//! tracepoints say.
 
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::Path;
 
 use elf::ElfBytes;
-use elf::abi::{PF_X, PT_LOAD, SHT_STRTAB, SHT_SYMTAB};
+use elf::abi::{PT_LOAD, SHF_ALLOC};
 use elf::endian::LittleEndian;
-use faultline_abi::scenario::Scenario;
+use faultline_abi::{PhysAddr, VirtAddr, scenario::Scenario};
+use faultline_machine::decode::decode;
 use faultline_machine::event::What;
+use faultline_machine::hart::Privilege;
+use faultline_machine::insn::Format;
 use faultline_machine::inspect;
+use faultline_machine::machine::Machine;
 use faultline_machine::scenario::parse;
 use faultline_machine::session::{Boot, Goal, Session};
 
-/// Bytes that are kept or left out together, of the kernel's code.
-const BLOCK: u64 = 8;
+/// Bytes that are kept or left out together, of the kernel: the alignment of instructions.
+const BLOCK: u64 = 2;
+/// Bytes that one instruction loads, at most.
+const WIDEST: u64 = 8;
 const SECTOR_BYTES: usize = 512;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -34,8 +40,8 @@ fn main() -> Outcome<()> {
     };
     let scenario = parse(&std::fs::read(scenario)?)?;
     let (kernel, disk) = (std::fs::read(kernel)?, std::fs::read(disk)?);
-    let (blocks, exact) = executed(&scenario, &kernel, &disk)?;
-    let kernel = only_executed(kernel, &blocks)?;
+    let (blocks, exact) = used(&scenario, &kernel, &disk)?;
+    let kernel = only_used(kernel, &blocks)?;
     let disk = only_read(&scenario, &kernel, disk)?;
     if run(&scenario, &kernel, &disk)?.digests().exact.as_ref() != Some(&exact) {
         return Err("the run reads more of its images than can be told".into());
@@ -60,34 +66,48 @@ fn run(scenario: &Scenario, kernel: &[u8], disk: &[u8]) -> Outcome<Session> {
     Ok(session)
 }
 
-/// The blocks of memory from which instructions are executed, and the digest over every event.
-fn executed(scenario: &Scenario, kernel: &[u8], disk: &[u8]) -> Outcome<(BTreeSet<u64>, String)> {
+/// The blocks of memory that are executed or loaded, and the digest over every event.
+fn used(scenario: &Scenario, kernel: &[u8], disk: &[u8]) -> Outcome<(BTreeSet<u64>, String)> {
     let whole = run(scenario, kernel, disk)?;
     let exact = whole.digests().exact.ok_or("the run has no digest")?;
     let (end, mut session) = (whole.frontier(), session(scenario, kernel, disk)?);
     let mut blocks = BTreeSet::new();
     while session.position().step < end {
-        let hart = session.machine().hart(0);
-        let satp = if hart.mode() == faultline_machine::hart::Privilege::Machine { 0 } else { hart.satp() };
-        if let Some(address) = inspect::physical(session.machine().ram(), satp, hart.pc()) {
-            // An instruction has four bytes at most; its end may lie in the next block.
-            blocks.extend([address.get(), address.get() + 3].map(|address| address / BLOCK));
-        }
+        add_used(session.machine(), &mut blocks);
         session.forward(Goal::Instructions(1), 1);
     }
     Ok((blocks, exact))
 }
 
-/// The kernel without code that is not executed, and without names.
-fn only_executed(mut kernel: Vec<u8>, blocks: &BTreeSet<u64>) -> Outcome<Vec<u8>> {
+/// Adds what the next instruction is read from, and what it may load.
+fn add_used(machine: &Machine, blocks: &mut BTreeSet<u64>) {
+    let (hart, ram) = (machine.hart(0), machine.ram());
+    let satp = if hart.mode() == Privilege::Machine { 0 } else { hart.satp() };
+    let physical = |va| inspect::physical(ram, satp, va).map(PhysAddr::get);
+    // Either may lie across two pages.
+    let mut add = |va: VirtAddr, bytes: u64| {
+        let addresses = (0..bytes).filter_map(|offset| physical(va.wrapping_add(offset)));
+        blocks.extend(addresses.map(|address| address / BLOCK));
+    };
+    let Some(instruction) = inspect::instruction(ram, satp, hart.pc()) else { return };
+    add(instruction.va, instruction.length.into());
+    let insn = decode(instruction.bits).0;
+    if matches!(insn.op.format(), Format::Load | Format::FloatLoad | Format::LoadReserved | Format::Atomic) {
+        let base = hart.registers()[usize::from(insn.rs1)];
+        add(VirtAddr::new(base.wrapping_add_signed(insn.imm.into())), WIDEST);
+    }
+}
+
+/// The kernel without what is not used, and without names.
+fn only_used(mut kernel: Vec<u8>, blocks: &BTreeSet<u64>) -> Outcome<Vec<u8>> {
     let file = ElfBytes::<LittleEndian>::minimal_parse(&kernel)?;
     let (sections, _) = file.section_headers_with_strtab()?;
-    let names = sections.into_iter().flatten();
-    let names = names.filter(|section| matches!(section.sh_type, SHT_SYMTAB | SHT_STRTAB));
+    let unloaded = sections.into_iter().flatten();
+    let unloaded = unloaded.filter(|section| section.sh_flags & u64::from(SHF_ALLOC) == 0);
     let mut unread: Vec<(u64, u64)> =
-        names.map(|section| (section.sh_offset, section.sh_offset + section.sh_size)).collect();
-    let code = file.segments().into_iter().flatten();
-    for segment in code.filter(|segment| segment.p_type == PT_LOAD && segment.p_flags & PF_X != 0) {
+        unloaded.map(|section| (section.sh_offset, section.sh_offset + section.sh_size)).collect();
+    let loaded = file.segments().into_iter().flatten();
+    for segment in loaded.filter(|segment| segment.p_type == PT_LOAD) {
         for offset in 0..segment.p_filesz {
             if !blocks.contains(&((segment.p_paddr + offset) / BLOCK)) {
                 unread.push((segment.p_offset + offset, segment.p_offset + offset + 1));
