@@ -92,8 +92,14 @@ fn is_needed_at_first(name: &str, has_rest: bool) -> bool {
 /// How the name of a program's second part ends.
 pub(crate) const REST: &str = "_rest.wasm";
 
-/// Styles of what is not drawn at first.
-pub(crate) const LATER_STYLES: [&str; 1] = ["modes.css"];
+/// The style of what is drawn at first; it comes from [`STYLE`], which comes later as a whole, and in its order.
+pub(crate) const FIRST_STYLE: &str = "first.css";
+
+/// The style of the page.
+pub(crate) const STYLE: &str = "style.css";
+
+/// Styles that are not needed at first.
+pub(crate) const LATER_STYLES: [&str; 2] = [STYLE, "modes.css"];
 
 /// The scenario that the page opens with.
 pub(crate) const FIRST_SCENARIO: &str = "scenarios/lazy-sbrk.json";

@@ -106,18 +106,12 @@ fn shorten(module: &mut Module) -> BTreeMap<String, String> {
     names
 }
 
-/// What of these takes which way depends on moments, and differs from one visit to the next: where memory is given
-/// and a task is woken.
-const UNSTEADY: [&str; 6] =
-    ["dlmalloc", "__rust_", "raw_vec", "scheduler", "vec_deque", "wasm_bindgen_futures"];
-
-/// And in the page, where it depends on what the visitor's browser is like: how a list is sorted, or a map filled. The
-/// worker does the same in each first visit.
-const UNSTEADY_IN_PAGE: [&str; 4] = ["btree", "hashbrown", "memmem", "slice::sort"];
+/// What of these takes which way differs in the page from one visit to the next: where memory is given, a list grows,
+/// and a task is woken. The worker does the same in each first visit.
+const UNSTEADY: [&str; 5] = ["dlmalloc", "raw_vec", "scheduler", "vec_deque", "wasm_bindgen_futures"];
 
 fn is_unsteady(name: Option<&str>, twins: Twins) -> bool {
-    let in_page = if twins == Twins::None { &UNSTEADY_IN_PAGE[..] } else { &[] };
-    name.is_none_or(|name| UNSTEADY.iter().chain(in_page).any(|part| name.contains(part)))
+    twins == Twins::None && name.is_none_or(|name| UNSTEADY.iter().any(|part| name.contains(part)))
 }
 
 /// The program with everything that is not needed in functions of its own, and the twins of those that are needed;

@@ -159,17 +159,42 @@ pub(crate) fn put_together(page: &Path, programs: &[Program], opening: Option<&O
     let html = html::replace_links(&text(&source.join("index.html"))?, |link| assembly.add(link))?;
     guest::copy_for_page(&page.join("images"), opening)?;
     if opening.is_some() {
-        STRIPPED.iter().try_for_each(|name| strip(&page.join(name)))?;
+        for name in STRIPPED {
+            let new = if name.ends_with(".css") { glue::squeezed } else { glue::stripped };
+            rewrite(&page.join(name), new)?;
+        }
+        // No string of JSON goes over a line's end.
+        for name in [site::FIRST_SCENARIO, "images/manifest.json"] {
+            rewrite(&page.join(name), |json| json.lines().map(str::trim).collect())?;
+        }
     }
     Ok(html)
 }
 
 /// What a published page holds without comments and indentation; a program's script, where it is cut in two.
-const STRIPPED: [&str; 4] = ["start.js", "rest.js", "style.css", "modes.css"];
+const STRIPPED: [&str; 5] = ["start.js", "rest.js", site::FIRST_STYLE, site::STYLE, "modes.css"];
 
-fn strip(file: &Path) -> Result<()> {
-    let stripped = glue::stripped(&text(file)?);
-    fs::write(file, stripped).with_context(|| format!("writing {}", file.display()))
+/// Sections of the page's style that are about what is not drawn at first.
+const LATER_SECTIONS: [&str; 11] = [
+    "Timeline",
+    "Address space",
+    "Page-table tree",
+    "Frames",
+    "Console, processes, registers",
+    "Menus",
+    "Frames on a canvas",
+    "Eviction",
+    "TLB",
+    "Plots",
+    "Console line, listing, pages of rows",
+];
+
+/// Writes a file anew, if there is one.
+fn rewrite(file: &Path, new: impl Fn(&str) -> String) -> Result<()> {
+    if !file.exists() {
+        return Ok(());
+    }
+    fs::write(file, new(&text(file)?)).with_context(|| format!("writing {}", file.display()))
 }
 
 /// Where the page's source stands.
@@ -205,18 +230,29 @@ impl Assembly<'_> {
     fn add(&self, link: &Link) -> Result<String> {
         match link.need("rel")? {
             "rust" => self.add_program(link).map(|()| String::new()),
-            "css" => self.copy(link).map(|name| {
-                let is_later = self.is_cut() && site::LATER_STYLES.contains(&&*name);
-                // A relation that no browser knows: the page's script makes it a style when there is time.
-                let rel = if is_later { "later" } else { "stylesheet" };
-                format!(r#"<link rel="{rel}" href="./{name}" />"#)
-            }),
+            "css" => self.add_style(link),
             "icon" => self.copy(link).map(|name| format!(r#"<link rel="icon" href="./{name}" />"#)),
             "copy-file" | "copy-dir" => self.copy(link).map(|_| String::new()),
             other => bail!(
                 "index.html: `rel=\"{other}\"` is not known to `cargo xtask`; add it in xtask/src/web.rs"
             ),
         }
+    }
+
+    fn add_style(&self, link: &Link) -> Result<String> {
+        let name = self.copy(link)?;
+        let style = |rel: &str, name: &str| format!(r#"<link rel="{rel}" href="./{name}" />"#);
+        if !(self.is_cut() && site::LATER_STYLES.contains(&&*name)) {
+            return Ok(style("stylesheet", &name));
+        }
+        // A relation that no browser knows: the page's script makes it a style when there is time.
+        let later = style("later", &name);
+        if name != site::STYLE {
+            return Ok(later);
+        }
+        let first = glue::without_sections(&text(&self.dist.join(&name))?, &LATER_SECTIONS);
+        fs::write(self.dist.join(site::FIRST_STYLE), first)?;
+        Ok(style("stylesheet", site::FIRST_STYLE) + &later)
     }
 
     /// Whether what is not needed at first comes later.
