@@ -197,7 +197,7 @@ mod tests {
         let lines = [
             r#"{"visit":"first","milliseconds":900}"#,
             r#"{"visit":"second","milliseconds":300.26}"#,
-            r#"{"visit":"first","milliseconds":1000.5}"#,
+            r#"{"visit":"first","milliseconds":1000.6}"#,
             r#"{"run":"a tour","kind":"next fault","milliseconds":[1,60,3]}"#,
             r#"{"run":"a tour","kind":"next note","milliseconds":[]}"#,
         ];
