@@ -26,6 +26,9 @@ fn main() {}
 
 #[cfg(not(target_arch = "wasm32"))]
 mod figures {
+    use std::time::Duration;
+
+    use fantoccini::wd::TimeoutConfiguration;
     use serde_json::{Value, json};
 
     use super::browser_support::{Browser, Page};
@@ -40,6 +43,8 @@ mod figures {
     const SPEED: &str = include_str!("page_speed.js");
     /// Steps of each kind before those that count, for the browser to compile what they need.
     const WARM: u32 = 5;
+    /// How long all steps of a kind may take on a busy machine.
+    const PATIENCE: Duration = Duration::from_secs(300);
     /// Milliseconds of a run whose frames are counted.
     const RUN: u32 = 5000;
     /// The scenario that twenty processes which take turns are made of.
@@ -51,7 +56,10 @@ mod figures {
     const TOUR: &str = "#scenario=cow-fork.json";
 
     async fn open(url: &str) -> Page {
-        Page { browser: Browser::start().await, url: url.into(), expected_errors: false }
+        let page = Page { browser: Browser::start().await, url: url.into(), expected_errors: false };
+        let timeouts = TimeoutConfiguration::new(Some(PATIENCE), None, None);
+        page.browser.client.update_timeouts(timeouts).await.expect("it takes them");
+        page
     }
 
     /// First visits, each by a browser of its own, and second ones. The very first warms the server.
