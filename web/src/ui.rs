@@ -58,6 +58,7 @@ mod roots;
 mod run_until;
 mod runs;
 mod selected;
+mod shapes;
 mod share;
 mod shell;
 mod site;

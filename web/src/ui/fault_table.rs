@@ -7,7 +7,7 @@ use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
 use super::pages::PagedTable;
-use super::timeline::LEGEND;
+use super::shapes::LEGEND;
 use crate::layout::shape;
 
 /// The titles of the table's columns.
