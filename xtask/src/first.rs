@@ -34,6 +34,9 @@ struct Visit {
     /// How long each file takes to come. What is told of progress is drawn only where it is slow, and what asks now
     /// and then whether the worker is there does so after seconds.
     pace: Duration,
+    /// How many milliseconds it takes to look at the clock. Yew does that between two tasks, and after 16 ms puts the
+    /// others off; messages come meanwhile.
+    slow: u64,
     /// Of the browser's window.
     size: &'static str,
     /// What else the browser is told.
@@ -41,17 +44,19 @@ struct Visit {
 }
 
 impl Visit {
-    const fn new(milliseconds: u64, size: &'static str, more: &'static [&'static str]) -> Self {
-        Self { pace: Duration::from_millis(milliseconds), size, more }
+    const fn new(milliseconds: u64, slow: u64, size: &'static str, more: &'static [&'static str]) -> Self {
+        Self { pace: Duration::from_millis(milliseconds), slow, size, more }
     }
 }
 
 /// What runs differs a little from visit to visit.
-const VISITS: [Visit; 4] = [
-    Visit::new(0, "1280,900", &[]),
-    Visit::new(700, "1280,900", &[]),
-    Visit::new(100, "360,740", &["--force-prefers-reduced-motion"]),
-    Visit::new(20, "1920,1200", &["--force-dark-mode"]),
+const VISITS: [Visit; 6] = [
+    Visit::new(0, 0, "1280,900", &[]),
+    Visit::new(700, 0, "1280,900", &[]),
+    Visit::new(100, 0, "360,740", &["--force-prefers-reduced-motion"]),
+    Visit::new(20, 0, "1920,1200", &["--force-dark-mode"]),
+    Visit::new(0, 20, "1280,900", &[]),
+    Visit::new(50, 9, "1280,900", &[]),
 ];
 
 /// Where the programs say what has run; the name of the program follows.
@@ -60,6 +65,12 @@ const RAN: &str = "/ran/";
 /// Starts the page, and some time behind its first page fault tells what has run.
 const START: &str = "import init from './app.js';
 import { tell } from './ran.js';
+const slow = Number(new URLSearchParams(location.search).get('slow'));
+const now = Date.now;
+Date.now = () => {
+  for (const start = now(); now() - start < slow;);
+  return now();
+};
 tell('app', init);
 ";
 
@@ -220,7 +231,8 @@ fn visited(
         Reply::new(204, [])
     })
     .context("no port is free")?;
-    let _visitor = Visitor::new(chromium, profile, visit, &format!("http://{}/", server.address()))?;
+    let url = format!("http://{}/?slow={}", server.address(), visit.slow);
+    let _visitor = Visitor::new(chromium, profile, visit, &url)?;
     listen(&told, programs)
 }
 
