@@ -144,16 +144,17 @@ impl Session {
         }
     }
 
-    /// Goes forward, by at most `max_steps` steps. After [`Progress::Budget`] the same command goes
-    /// on, except [`Goal::Instructions`], which counts from the present position again.
+    /// Goes forward. A goal that is known is a keyframe away, and is reached at once; on the way to others at most
+    /// `max_steps` steps are made. After [`Progress::Budget`] the same command goes on, except
+    /// [`Goal::Instructions`], which counts from the present position again.
     pub fn forward(&mut self, goal: Goal, max_steps: u64) -> Progress {
         self.give_up_search();
         let step = self.step();
         let budget = step.saturating_add(max_steps);
         match self.known_target(goal) {
             Some(target) if target <= self.frontier => {
-                self.go_to_known(target.min(budget));
-                if target <= budget { Progress::Reached } else { Progress::Budget }
+                self.go_to_known(target);
+                Progress::Reached
             }
             target => self.explore(goal, target.unwrap_or(u64::MAX), budget),
         }

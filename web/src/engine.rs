@@ -347,7 +347,11 @@ impl Engine {
             Target::Start => drop(self.session.seek_step(0)),
             Target::Event(event) if event < self.session.log().len() => drop(self.session.seek_event(event)),
             Target::FirstFault => self.first_fault(),
-            Target::Event(_) | Target::End => return self.begin(Work::Moving(Goal::End)),
+            Target::Event(_) | Target::End => {
+                // What is known of the run is not executed again.
+                self.session.seek_step(self.session.frontier());
+                return self.begin(Work::Moving(Goal::End));
+            }
         }
         self.arrived()
     }

@@ -63,6 +63,9 @@ async function settle() {
   }
 }
 
+// What was pressed just before a kind of control was there for the first time: where it is gone, that brings it back.
+const makers = new Map();
+
 // Goes somewhere else: out of a mode, back to the first scenario, along the run.
 const first = document.querySelector('#scenario').value;
 function move(left, turn) {
@@ -79,10 +82,15 @@ function move(left, turn) {
   if (document.querySelector('#predict-close, #predict-skip')) return press('#predict-close, #predict-skip');
   const asks = left.some(each => /^#(predict|answer)/.test(each));
   if (document.querySelector(`#mode-predict[aria-pressed=${!asks}]`) && turn % 4 === 3) return press('#mode-predict');
-  if (left.some(each => each.includes('Previous rows')))
-    [...document.querySelectorAll('.pages button:last-child:not(:disabled)')].forEach(each => use(each));
-  // Another entry is selected, for what belongs to one.
-  if (turn % 3 === 1 && left.some(each => /^#(last|next)-write/.test(each))) return press('button.slot:not(.selected)');
+  // A step in the run leads back to the first rows.
+  const further = [...document.querySelectorAll('.pages button:last-child:not(:disabled)')].filter(each => each.checkVisibility());
+  if (turn % 2 && further.length && left.some(each => each.includes('Previous rows'))) return further.forEach(use);
+  // What belongs to a selection, say, needs one like the one before.
+  if (turn % 3 === 1) {
+    const wanted = new Set(left.map(each => makers.get(each)));
+    const again = controls().filter(each => !each.disabled && !LATER.test(kind(each)) && wanted.has(kind(each)));
+    if (again.length) return use(again[turn % again.length]);
+  }
   // Pictures where there are tables, and the other way round.
   if (turn % 10 === 0) return document.querySelectorAll('.tool[id$=-table]').forEach(each => press('#' + each.id));
   const select = document.querySelector('#scenario');
@@ -96,16 +104,21 @@ function move(left, turn) {
 }
 
 async function pressEverything() {
-  let stuck = 0;
+  let stuck = 0, last, possible = new Set();
+  const since = new Map();
   const pressed = new Set(), met = new Set(), tries = new Map();
   for (let round = 0; round < 600; round++) {
     await settle();
     const here = controls();
-    here.forEach(each => met.add(kind(each)));
+    here.map(kind).filter(each => !met.has(each)).forEach(each => { met.add(each); makers.set(each, last); });
     const free = here.filter(each => !each.disabled && !pressed.has(kind(each)) && (tries.get(kind(each)) ?? 0) < 4);
     const fewest = Math.min(...free.map(each => tries.get(kind(each)) ?? 0));
-    const first = free.filter(each => (tries.get(kind(each)) ?? 0) === fewest);
-    // Pages that are shared are so for a short time.
+    // What can be done only since a moment ago may soon not be possible any more, so it comes first.
+    const now = new Set(here.filter(each => !each.disabled).map(kind));
+    for (const each of now) if (!possible.has(each)) since.set(each, round);
+    possible = now;
+    const age = each => round - since.get(kind(each));
+    const first = free.filter(each => (tries.get(kind(each)) ?? 0) === fewest).sort((a, b) => age(a) - age(b));
     const next = free.find(each => each.closest('#predict')) ?? free.find(each => each.matches('.cow, .shared')) ?? first.find(each => !LATER.test(kind(each))) ?? first[0];
     if (!next) {
       // What cannot be pressed here may be elsewhere in the run, or in another mode.
@@ -115,7 +128,7 @@ async function pressEverything() {
       await sleep(80);
       continue;
     }
-    const of = kind(next), before = [changes, asked];
+    const of = last = kind(next), before = [changes, asked];
     use(next);
     for (let i = 0; i < 60 && changes === before[0] && asked === before[1]; i++) await sleep(10);
     if (changes === before[0] && asked === before[1]) tries.set(of, (tries.get(of) ?? 0) + 1);
