@@ -63,15 +63,19 @@ async function settle() {
   }
 }
 
-// What was pressed just before a kind of control was there for the first time: where it is gone, that brings it back.
+// What was pressed just before a kind of control appeared, each time: where it is gone, that may bring it back.
 const makers = new Map();
+let last;
+const made = each => makers.get(each) ?? makers.set(each, new Set()).get(each);
 
 // Goes somewhere else: out of a mode, back to the first scenario, along the run.
 const first = document.querySelector('#scenario').value;
 function move(left, turn) {
   const press = css => {
     const element = document.querySelector(css);
-    if (element && !element.disabled) element.dispatchEvent(new MouseEvent('click', { bubbles: true }));
+    if (!element || element.disabled) return;
+    last = kind(element);
+    element.dispatchEvent(new MouseEvent('click', { bubbles: true }));
   };
   if (document.querySelector('#compare')) {
     const wanted = left.some(each => each.startsWith('#compare'));
@@ -87,9 +91,13 @@ function move(left, turn) {
   if (turn % 2 && further.length && left.some(each => each.includes('Previous rows'))) return further.forEach(use);
   // What belongs to a selection, say, needs one like the one before.
   if (turn % 3 === 1) {
-    const wanted = new Set(left.map(each => makers.get(each)));
+    const wanted = new Set(left.flatMap(each => [...made(each)]));
     const again = controls().filter(each => !each.disabled && !LATER.test(kind(each)) && wanted.has(kind(each)));
-    if (again.length) return use(again[turn % again.length]);
+    if (again.length) {
+      const next = again[Math.floor(turn / 3) % again.length];
+      last = kind(next);
+      return use(next);
+    }
   }
   // Pictures where there are tables, and the other way round.
   if (turn % 10 === 0) return document.querySelectorAll('.tool[id$=-table]').forEach(each => press('#' + each.id));
@@ -103,14 +111,23 @@ function move(left, turn) {
   press(['#reset', '#next-fault', '#next-fault', '#previous-event', '#next-note', '#to-end', '#previous-fault', '#to-start'][turn % 8]);
 }
 
-async function pressEverything() {
-  let stuck = 0, last, possible = new Set();
+// Of an earlier visit some may be left, each with what made it appear: these are pressed before anything else, and then
+// it is done.
+async function pressEverything(before_this) {
+  let stuck = 0, there = new Set(), possible = new Set();
+  const left_over = before_this.map(([each, by]) => { by.forEach(maker => made(each).add(maker)); return each; });
   const since = new Map();
   const pressed = new Set(), met = new Set(), tries = new Map();
   for (let round = 0; round < 600; round++) {
     await settle();
     const here = controls();
-    here.map(kind).filter(each => !met.has(each)).forEach(each => { met.add(each); makers.set(each, last); });
+    if (left_over.length && left_over.every(each => pressed.has(each))) break;
+    const kinds = new Set(here.map(kind));
+    for (const each of kinds) {
+      met.add(each);
+      if (last && !there.has(each)) made(each).add(last);
+    }
+    there = kinds;
     const free = here.filter(each => !each.disabled && !pressed.has(kind(each)) && (tries.get(kind(each)) ?? 0) < 4);
     const fewest = Math.min(...free.map(each => tries.get(kind(each)) ?? 0));
     // What can be done only since a moment ago may soon not be possible any more, so it comes first.
@@ -119,10 +136,10 @@ async function pressEverything() {
     possible = now;
     const age = each => round - since.get(kind(each));
     const first = free.filter(each => (tries.get(kind(each)) ?? 0) === fewest).sort((a, b) => age(a) - age(b));
-    const next = free.find(each => each.closest('#predict')) ?? free.find(each => each.matches('.cow, .shared')) ?? first.find(each => !LATER.test(kind(each))) ?? first[0];
-    if (!next) {
+    const next = first.find(each => left_over.includes(kind(each))) ?? free.find(each => each.closest('#predict')) ?? free.find(each => each.matches('.cow, .shared')) ?? first.find(each => !LATER.test(kind(each))) ?? first[0];
+    if (!next || (left_over.length && round % 2 && !left_over.includes(kind(next)))) {
       // What cannot be pressed here may be elsewhere in the run, or in another mode.
-      const left = [...met].filter(each => !pressed.has(each) && (tries.get(each) ?? 0) < 4);
+      const left = [...left_over, ...met].filter(each => !pressed.has(each) && (tries.get(each) ?? 0) < 4);
       if (!left.length || round > 560) break;
       move(left, stuck++);
       await sleep(80);
@@ -136,5 +153,7 @@ async function pressEverything() {
     await sleep(15);
   }
   const dead = [...met].filter(each => !pressed.has(each) && (tries.get(each) ?? 0) > 0);
-  return { pressed: [...pressed], dead, never: [...met].filter(each => !pressed.has(each) && !dead.includes(each)) };
+  const asked_for = left_over.length ? left_over : [...met];
+  const never = asked_for.filter(each => !pressed.has(each) && !dead.includes(each));
+  return { pressed: [...pressed], dead, never: never.map(each => [each, [...made(each)]]) };
 }
