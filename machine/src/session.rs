@@ -403,7 +403,9 @@ impl Session {
 
     /// Goes on into the unknown, recording, to the goal, to `target` or to `budget`.
     fn explore(&mut self, goal: Goal, target: u64, budget: u64) -> Progress {
-        self.go_to_known(self.frontier.min(budget).max(self.step()));
+        // To the end one may want to go step by step; anything else lies behind what is known.
+        let known = if goal == Goal::End { self.frontier.min(budget) } else { self.frontier };
+        self.go_to_known(known.max(self.step()));
         if let Some(code) = self.exit() {
             return Progress::Ended(code);
         }
@@ -417,6 +419,7 @@ impl Session {
             Goal::Event(n) => Until::Count(n.saturating_add(1)),
             Goal::Instructions(_) | Goal::Step(_) | Goal::End => Until::Never,
         });
+        let budget = budget.max(self.step());
         let stop = target.min(budget).min(self.limit);
         while self.step() < stop {
             let end = self.record_to(self.keyframes.next_due().max(self.step() + 1).min(stop));

@@ -1,5 +1,7 @@
 //! Paints cells on a canvas.
 
+use std::cell::Cell;
+
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 
@@ -44,10 +46,16 @@ impl Painter {
             resize(canvas, &frame);
         }
         let _ = context.set_transform(scale, 0.0, 0.0, scale, 0.0, 0.0);
-        let brush = Brush { context: &context, frame: &frame };
+        let brush = Brush { context: &context, frame: &frame, filled: Cell::new("") };
+        if anew {
+            self.looks.clear();
+            if brush.free_cells(looks.len()) {
+                self.looks.resize(looks.len(), Look::default());
+            }
+        }
         for (index, &look) in looks.iter().enumerate() {
             let touched = cursor == Some(index) || self.cursor == Some(index);
-            if anew || touched || self.looks[index] != look {
+            if touched || self.looks.get(index) != Some(&look) {
                 brush.cell(index, look, cursor == Some(index));
             }
         }
@@ -78,15 +86,40 @@ fn resize(canvas: &HtmlCanvasElement, frame: &Frame) {
 struct Brush<'a> {
     context: &'a CanvasRenderingContext2d,
     frame: &'a Frame,
+    /// The colour that was set last for filling.
+    filled: Cell<&'a str>,
 }
 
-impl Brush<'_> {
+impl<'a> Brush<'a> {
+    /// Paints so many free cells on an empty canvas, if they are of the kind that is only tinted; whether it has. One
+    /// ground and the lines between the cells take a hundredth of what tens of thousands of cells do.
+    fn free_cells(&self, count: usize) -> bool {
+        let Grid { columns, rows, pitch } = self.frame.grid;
+        if count == 0 || pitch >= LETTERS_FROM {
+            return false;
+        }
+        let at = |cells: usize| u32::try_from(cells).map_or(0.0, f64::from) * f64::from(pitch);
+        let (width, height) = (at(columns), at(rows));
+        self.tint(0.0, 0.0, width, height);
+        let gap = gap(pitch);
+        (1..=columns).for_each(|column| self.context.clear_rect(at(column) - gap, 0.0, gap, height));
+        (1..=rows).for_each(|row| self.context.clear_rect(0.0, at(row) - gap, width, gap));
+        let last = at(count - (rows - 1) * columns);
+        self.context.clear_rect(last, at(rows - 1), width - last, at(1));
+        true
+    }
+
+    fn fill_with(&self, colour: &'a str) {
+        if self.filled.replace(colour) != colour {
+            self.context.set_fill_style_str(colour);
+        }
+    }
+
     fn cell(&self, index: usize, look: Look, under_cursor: bool) {
         let (x, y) = self.frame.grid.corner(index);
         let (x, y, pitch) = (f64::from(x), f64::from(y), f64::from(self.frame.grid.pitch));
         self.context.clear_rect(x, y, pitch, pitch);
-        let gap = if self.frame.grid.pitch < LETTERS_FROM { 1.0 } else { 2.0 };
-        let side = pitch - gap;
+        let side = pitch - gap(self.frame.grid.pitch);
         self.ground(look, x, y, side);
         if self.frame.grid.pitch >= LETTERS_FROM {
             self.letter(look, x, y, side);
@@ -106,11 +139,11 @@ impl Brush<'_> {
         let palette = &self.frame.palette;
         match self.kind(look) {
             Some(kind) => {
-                self.context.set_fill_style_str(&palette.kinds[kind].0);
+                self.fill_with(&palette.kinds[kind].0);
                 self.context.fill_rect(x, y, side, side);
             }
             None if look.shows(Mark::Gap) => {
-                self.context.set_fill_style_str(&palette.free);
+                self.fill_with(&palette.free);
                 for dot in [0.2, 0.45, 0.7] {
                     self.context.fill_rect(x + side * dot, y + side * 0.5, 2.0, 2.0);
                 }
@@ -125,9 +158,13 @@ impl Brush<'_> {
         if self.frame.grid.pitch >= LETTERS_FROM {
             return self.outline(&palette.free, x, y, side, 0.5);
         }
-        self.context.set_fill_style_str(&palette.free);
+        self.tint(x, y, side, side);
+    }
+
+    fn tint(&self, x: f64, y: f64, width: f64, height: f64) {
+        self.fill_with(&self.frame.palette.free);
         self.context.set_global_alpha(0.18);
-        self.context.fill_rect(x, y, side, side);
+        self.context.fill_rect(x, y, width, height);
         self.context.set_global_alpha(1.0);
     }
 
@@ -135,7 +172,7 @@ impl Brush<'_> {
     fn letter(&self, look: Look, x: f64, y: f64, side: f64) {
         let Some(kind) = self.kind(look) else { return };
         let text = if look.refs() > 1 { look.refs().to_string() } else { KINDS[kind].2.to_owned() };
-        self.context.set_fill_style_str(&self.frame.palette.kinds[kind].1);
+        self.fill_with(&self.frame.palette.kinds[kind].1);
         self.context.set_font(&format!("700 {}px sans-serif", (side * 0.5).round()));
         self.context.set_text_align("center");
         self.context.set_text_baseline("middle");
@@ -148,11 +185,11 @@ impl Brush<'_> {
         if look.shows(Mark::Dirty) {
             // As its letter: what can be read on the ground can be seen on it.
             let letter = self.kind(look).map_or(&palette.ink, |kind| &palette.kinds[kind].1);
-            self.context.set_fill_style_str(letter);
+            self.fill_with(letter);
             self.context.fill_rect(x + side - spot, y + side - spot, spot, spot);
         }
         if look.shows(Mark::Accessed) && side >= f64::from(LETTERS_FROM) {
-            self.context.set_fill_style_str(&palette.ground);
+            self.fill_with(&palette.ground);
             self.context.fill_rect(x + 1.5, y + 1.5, spot, 2.0);
         }
         if look.shows(Mark::Fresh) {
@@ -168,7 +205,7 @@ impl Brush<'_> {
 
     /// A triangle that points down at the cell.
     fn hand(&self, x: f64, y: f64, side: f64) {
-        self.context.set_fill_style_str(&self.frame.palette.ink);
+        self.fill_with(&self.frame.palette.ink);
         self.context.begin_path();
         self.context.move_to(x, y);
         self.context.line_to(x + side, y);
@@ -182,4 +219,9 @@ impl Brush<'_> {
         self.context.set_line_width(width);
         self.context.stroke_rect(x + width / 2.0, y + width / 2.0, side - width, side - width);
     }
+}
+
+/// What is left free between cells.
+const fn gap(pitch: u32) -> f64 {
+    if pitch < LETTERS_FROM { 1.0 } else { 2.0 }
 }
