@@ -37,6 +37,7 @@ pub mod machine;
 pub mod mmu;
 pub mod narrate;
 pub mod observer;
+pub mod opening;
 pub mod quiz;
 pub mod ram;
 pub mod recorded;

@@ -16,7 +16,7 @@ use faultline_machine::session::{Condition, Direction, Goal, Progress as Came, S
 
 pub use fetched::{Fetched, Images};
 pub use first::Lack;
-pub use packed::{First, Manifest, unpack};
+pub use packed::{Manifest, unpack};
 
 use crate::protocol::{
     Answer, Command, Course, Explored, Load, Loaded, Pace, Progress, Question, Search, Stage, Target, Until,

@@ -12,6 +12,7 @@ use faultline_machine::event::Event;
 use faultline_machine::session::Direction;
 use serde::{Deserialize, Serialize};
 
+use crate::catalogue;
 use crate::replacement::Policy;
 use crate::snapshot::Snapshot;
 
@@ -157,6 +158,14 @@ pub struct Load {
     pub options: BTreeMap<String, String>,
     /// Where to stop after loading, in machine steps.
     pub at: Option<u64>,
+}
+
+impl Load {
+    /// Whether this is the scenario that the page opens with, as it is.
+    #[must_use]
+    pub fn is_opening(&self) -> bool {
+        self.scenario == catalogue::FIRST && self.text.is_none() && self.options.is_empty()
+    }
 }
 
 /// How far one step goes.

@@ -10,9 +10,10 @@ use faultline_abi::scenario::{Note, Start};
 use faultline_abi::{PhysAddr, VirtAddr};
 use faultline_machine::event::What;
 use faultline_machine::hart::Privilege;
+use faultline_machine::opening::Opening;
 use faultline_machine::session::Direction;
 use faultline_web::catalogue;
-use faultline_web::engine::{Engine, Fetched, First, Lack, Next};
+use faultline_web::engine::{Engine, Fetched, Lack, Next};
 use faultline_web::model::{Action, Model};
 use faultline_web::protocol::{
     self, Command, Course, Load, Pace, Progress, Question, Search, Stage, Target, Until, Update, Watch,
@@ -378,9 +379,16 @@ fn what_is_left_by_typing_in_the_past_can_be_returned_to_and_dropped() {
 /// The first scenario, as if its images served no other run than the one with this digest.
 fn provisional(exact: &str) -> Option<(Desk, Fetched)> {
     let fetched = guest::fetched(catalogue::FIRST)?;
-    let first = First { images: fetched.images.clone(), exact: exact.into() };
+    let Fetched { scenario, kernel, disk, images, .. } = fetched.clone();
+    let opening = Opening {
+        scenario,
+        kernel_sha256: images.kernel_sha256,
+        disk_sha256: images.disk_sha256.unwrap_or_default(),
+        exact: exact.into(),
+    };
     let load = Load { scenario: catalogue::FIRST.into(), ..Load::default() };
-    Some((Desk::boot(load, fetched.clone().for_first_run(first)), fetched))
+    assert!(load.is_opening());
+    Some((Desk::boot(load, Fetched::opening(opening, kernel, disk)), fetched))
 }
 
 #[test]

@@ -74,10 +74,9 @@ Date.now = () => {
 tell('app', init);
 ";
 
-/// The same for the worker.
+/// The same for the worker, which is never told that there is time for what it did not need.
 const LOADER: &str = "import init from './worker.js';
 import { tell } from './ran.js';
-tell('worker', init);
 ";
 
 /// What both have in common. What runs shortly behind the first page fault is needed at first, too.
@@ -193,8 +192,9 @@ fn first_visits(
         programs.iter().map(|program| marked(program, &site)).collect::<Result<_>>()?;
     let page = site.join("page");
     let html = web::put_together(&page, &marked, Some(opening))?;
+    let loader = format!("{LOADER}{}tell('worker', init);\n", web::OPENING);
     for (name, text) in
-        [("index.html", &*html), ("start.js", START), ("worker_loader.js", LOADER), ("ran.js", TELL)]
+        [("index.html", &*html), ("start.js", START), ("worker_loader.js", &*loader), ("ran.js", TELL)]
     {
         fs::write(page.join(name), text)?;
     }

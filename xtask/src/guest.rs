@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     artifacts::{Binary, binaries},
     disk, elf, lines,
-    opening::Opening,
+    opening::{self, Opening},
     packed, process,
     toolchain::{self, Target},
     ui, workspace,
@@ -45,9 +45,6 @@ type Images = BTreeMap<String, Vec<u8>>;
 struct Entry {
     bytes: usize,
     sha256: String,
-    /// Of an image in [`FIRST`]: SHA-256 over every event of the run that it serves.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exact: Option<String>,
 }
 
 /// Builds the guest and brings the folder of images up to date.
@@ -83,15 +80,19 @@ pub(crate) fn copy_for_page(folder: &Path, opening: Option<&Opening>) -> Result<
     let mut images = Images::new();
     let mut entries = BTreeMap::new();
     for (from, to) in PAGE_IMAGES {
-        let whole = (guest.join(from), to.to_owned(), None);
-        let first = |opening: &Opening| {
-            (opening.folder.join(to), format!("{FIRST}/{to}"), Some(opening.exact.clone()))
-        };
-        for (file, name, exact) in std::iter::once(whole).chain(opening.map(first)) {
+        let whole = (guest.join(from), to.to_owned());
+        let first = |opening: &Opening| (opening.folder.join(to), format!("{FIRST}/{to}"));
+        for (file, name) in std::iter::once(whole).chain(opening.map(first)) {
             let image = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
-            entries.insert(name.clone(), Entry { exact, ..entry(&image) });
+            entries.insert(name.clone(), entry(&image));
             images.insert(format!("{name}.{}", packed::SUFFIX), packed::packed(&image)?);
         }
+    }
+    if let Some(opening) = opening {
+        let file = opening.scenario();
+        let scenario = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+        images
+            .insert(format!("{FIRST}/{}.{}", opening::SCENARIO, packed::SUFFIX), packed::packed(&scenario)?);
     }
     images.insert("manifest.json".into(), manifest(&entries)?);
     for subfolder in SOURCE_FOLDERS {
@@ -191,7 +192,7 @@ fn manifest(entries: &BTreeMap<String, Entry>) -> Result<Vec<u8>> {
 
 fn entry(content: &[u8]) -> Entry {
     let sha256 = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
-    Entry { bytes: content.len(), sha256, exact: None }
+    Entry { bytes: content.len(), sha256 }
 }
 
 /// Writes the files whose content changed and removes programs that are no more; the names of what
@@ -263,6 +264,6 @@ mod tests {
     fn the_manifest_gives_size_and_digest() {
         // SHA-256 of the empty input, as the standard's test vectors give it.
         let expected = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(entry(b""), Entry { bytes: 0, sha256: expected.into(), exact: None });
+        assert_eq!(entry(b""), Entry { bytes: 0, sha256: expected.into() });
     }
 }

@@ -3,18 +3,31 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use crate::{guest, machine, process, site, ui, workspace};
 
 /// What the first run reads.
 pub(crate) struct Opening {
-    /// The folder with both images, under the names that the page knows them by.
+    /// The folder with both images, under the names that the page knows them by, and the scenario.
     pub(crate) folder: PathBuf,
-    /// SHA-256 over every event of the run.
-    pub(crate) exact: String,
 }
+
+impl Opening {
+    /// The scenario, as the page's worker reads it.
+    pub(crate) fn scenario(&self) -> PathBuf {
+        self.folder.join(SCENARIO)
+    }
+}
+
+/// The file with the scenario; the last one that is written.
+pub(crate) const SCENARIO: &str = "opening";
+
+/// What says how the scenario is written: where any of it changes it is written anew.
+const FORM: [&str; 3] = ["machine/src/bin/reads.rs", "machine/src/opening.rs", "abi/src/scenario.rs"];
+/// More of it.
+const FORMS: &str = "abi/src/scenario";
 
 /// The machine's program that runs the scenario.
 const PROGRAM: &str = "reads";
@@ -24,22 +37,21 @@ pub(crate) fn images() -> Result<Opening> {
     let scenario = workspace::root().join("static").join(site::FIRST_SCENARIO);
     let guest = workspace::guest_images();
     let [kernel, disk] = guest::PAGE_IMAGES.map(|(file, _)| guest.join(file));
-    let inputs = [&scenario, &kernel, &disk, &workspace::root().join("machine/src/bin/reads.rs")];
+    let mut inputs = vec![scenario.clone(), kernel.clone(), disk.clone()];
+    inputs.extend(FORM.map(|file| workspace::root().join(file)));
+    let forms = workspace::root().join(FORMS);
+    inputs.extend(site::files(&forms)?.into_iter().map(|name| forms.join(name)));
     let mut digest = Sha256::new();
-    for file in inputs {
+    for file in &inputs {
         digest.update(fs::read(file).with_context(|| format!("reading {}", file.display()))?);
     }
     let folder = workspace::target().join("opening").join(format!("{:x}", digest.finalize()));
-    let known = folder.join("exact");
-    if let Ok(exact) = fs::read_to_string(&known) {
-        return Ok(Opening { folder, exact });
+    let opening = Opening { folder };
+    if !opening.scenario().exists() {
+        let program = machine::build_program(PROGRAM)?;
+        ui::step("Looking what the first scenario reads", || {
+            process::run(Command::new(program).args([&scenario, &kernel, &disk, &opening.folder]))
+        })?;
     }
-    let program = machine::build_program(PROGRAM)?;
-    let exact = ui::step("Looking what the first scenario reads", || {
-        process::stdout_of(Command::new(program).args([&scenario, &kernel, &disk, &folder]))
-    })?;
-    let exact = exact.trim().to_owned();
-    ensure!(exact.len() == 64, "{PROGRAM} printed no digest: {exact}");
-    fs::write(&known, &exact).with_context(|| format!("writing {}", known.display()))?;
-    Ok(Opening { folder, exact })
+    Ok(opening)
 }

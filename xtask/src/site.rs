@@ -73,7 +73,13 @@ pub(crate) fn first_and_later(names: Vec<String>) -> (Vec<String>, Vec<String>) 
     let has_rest = names.iter().any(|name| name.ends_with(REST));
     names
         .into_iter()
-        .partition(|name| is_needed_at_first(name, has_rest) && !(has_first && is_whole_image(name)))
+        .partition(|name| is_needed_at_first(name, has_rest) && !(has_first && is_about_whole_images(name)))
+}
+
+/// Whether it is about the whole images; an opening needs none of it.
+fn is_about_whole_images(name: &str) -> bool {
+    let path = name.split_once('/').map_or(name, |(_, path)| path);
+    is_whole_image(name) || path == FIRST_SCENARIO || path == "images/manifest.json"
 }
 
 fn is_whole_image(name: &str) -> bool {

@@ -8,7 +8,7 @@ use crate::site;
 
 /// Bytes, as brotli, that a first visit may transfer until the first page fault is on the screen.
 /// It guards what has been reached; see `docs/decisions/page-delivery.md`.
-pub(crate) const BUDGET: usize = 300 << 10;
+pub(crate) const BUDGET: usize = 290_000;
 
 /// The weight of a file.
 pub(crate) struct Weight {

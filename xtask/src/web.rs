@@ -155,17 +155,13 @@ fn assemble(programs: &[Program], opening: Option<&Opening>, earlier: Option<&Pa
 pub(crate) fn put_together(page: &Path, programs: &[Program], opening: Option<&Opening>) -> Result<String> {
     fs::create_dir_all(page).with_context(|| format!("creating {}", page.display()))?;
     let source = source();
-    let assembly = Assembly { source: &source, dist: page, programs };
+    let assembly = Assembly { source: &source, dist: page, programs, opening: opening.is_some() };
     let html = html::replace_links(&text(&source.join("index.html"))?, |link| assembly.add(link))?;
     guest::copy_for_page(&page.join("images"), opening)?;
     if opening.is_some() {
         for name in STRIPPED {
             let new = if name.ends_with(".css") { glue::squeezed } else { glue::stripped };
             rewrite(&page.join(name), new)?;
-        }
-        // No string of JSON goes over a line's end.
-        for name in [site::FIRST_SCENARIO, "images/manifest.json"] {
-            rewrite(&page.join(name), |json| json.lines().map(str::trim).collect())?;
         }
     }
     Ok(html)
@@ -221,6 +217,8 @@ struct Assembly<'a> {
     source: &'a Path,
     dist: &'a Path,
     programs: &'a [Program],
+    /// Whether there are images that serve what the page opens with.
+    opening: bool,
 }
 
 impl Assembly<'_> {
@@ -275,23 +273,30 @@ impl Assembly<'_> {
         let program = program.with_context(|| format!("index.html: faultline-web has no binary `{name}`"))?;
         copy_all(&program.folder, self.dist)?;
         if link.get("data-loader-shim").is_some() {
-            fs::write(self.dist.join(format!("{name}_loader.js")), loader(program))?;
+            fs::write(self.dist.join(format!("{name}_loader.js")), loader(program, self.opening))?;
         }
         Ok(())
     }
 }
 
-/// The script that starts a worker. Its second part comes when the page shows its first page fault.
-fn loader(program: &Program) -> String {
+/// The script that starts a worker. When the page shows its first page fault the worker's second part comes, and then
+/// whatever else it did not need until then.
+fn loader(program: &Program, opening: bool) -> String {
     let name = &program.name;
+    let opening = if opening { OPENING } else { "" };
     if program.has_rest() {
         format!(
-            "import init, {{ ahead, loadRest }} from './{name}.js';addEventListener('shown', () => loadRest().catch(() => {{}}), {{ once: true }});await ahead();await init();"
+            "import init, {{ ahead, loadRest }} from './{name}.js';{opening}const whole = () => dispatchEvent(new Event('whole'));addEventListener('shown', () => loadRest().then(whole, () => {{}}));await ahead();await init();"
         )
     } else {
-        format!("import init from './{name}.js';await init();")
+        format!(
+            "import init from './{name}.js';{opening}addEventListener('shown', () => dispatchEvent(new Event('whole')));await init();"
+        )
     }
 }
+
+/// Tells the worker where the page's opening lies.
+pub(crate) const OPENING: &str = "self.opening = 'images/first';";
 
 /// Whether the names of its functions stay with a program.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! What a run reads of its images: `reads SCENARIO KERNEL DISK FOLDER`, for `cargo xtask dist`.
 //!
-//! Writes both images to FOLDER with zeros where the run reads nothing, and prints the digest over every event.
+//! Writes both images to FOLDER with zeros where the run reads nothing, and then `opening`: the scenario as a page begins
+//! with it, and the digest over every event.
 //! A run of what was written gives the same digest, or the command fails: with that, whoever shows the run can
 //! begin before the images are there as a whole.
 //!
@@ -21,8 +22,10 @@ use faultline_machine::hart::Privilege;
 use faultline_machine::insn::Format;
 use faultline_machine::inspect;
 use faultline_machine::machine::Machine;
+use faultline_machine::opening::Opening;
 use faultline_machine::scenario::parse;
 use faultline_machine::session::{Boot, Goal, Session};
+use sha2::{Digest, Sha256};
 
 /// Bytes that are kept or left out together, of the kernel: the alignment of instructions.
 const BLOCK: u64 = 2;
@@ -40,6 +43,7 @@ fn main() -> Outcome<()> {
     };
     let scenario = parse(&std::fs::read(scenario)?)?;
     let (kernel, disk) = (std::fs::read(kernel)?, std::fs::read(disk)?);
+    let [kernel_sha256, disk_sha256] = [&kernel, &disk].map(|image| sha256(image));
     let (blocks, exact) = used(&scenario, &kernel, &disk)?;
     let kernel = only_used(kernel, &blocks)?;
     let disk = only_read(&scenario, &kernel, disk)?;
@@ -50,8 +54,13 @@ fn main() -> Outcome<()> {
     std::fs::create_dir_all(folder)?;
     std::fs::write(folder.join("kernel.elf"), kernel)?;
     std::fs::write(folder.join("disk.img"), disk)?;
-    println!("{exact}");
+    let opening = Opening { scenario, kernel_sha256, disk_sha256, exact };
+    std::fs::write(folder.join("opening"), borsh::to_vec(&opening).map_err(|error| error.to_string())?)?;
     Ok(())
+}
+
+fn sha256(image: &[u8]) -> String {
+    Sha256::digest(image).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn session(scenario: &Scenario, kernel: &[u8], disk: &[u8]) -> Outcome<Session> {

@@ -7,7 +7,6 @@ use std::cell::{Cell, RefCell};
 use std::panic::PanicHookInfo;
 use std::rc::Rc;
 
-use faultline_abi::scenario::Image;
 use faultline_web::engine::{Engine, Fetched, Lack, Manifest, Next, unpack};
 use faultline_web::heap::Heap;
 use faultline_web::protocol::{self, Command, Course, Load, PULSE, Progress, Stage, Update, Watch};
@@ -21,6 +20,10 @@ static HEAP: Heap = Heap;
 
 /// What the images beside this script are.
 const MANIFEST: &str = "images/manifest.json";
+/// Where the script that started the worker says in which folder the page's opening lies, if there is one.
+const OPENING: &str = "opening";
+/// Says that what was not needed until the page showed something is there.
+const WHOLE: &str = "whole";
 
 /// Which images are fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +101,11 @@ fn listen(worker: &Rc<Worker>, soon: &MessagePort) {
     });
     soon.set_onmessage(Some(slice.as_ref().unchecked_ref()));
     slice.forget();
+    let on_whole = worker.clone();
+    let whole = Closure::<dyn FnMut()>::new(move || on_whole.complete_soon());
+    // It refuses no listener.
+    let _ = worker.scope.add_event_listener_with_callback(WHOLE, whole.as_ref().unchecked_ref());
+    whole.forget();
     let timer = Closure::<dyn FnMut()>::new(move || on_timer.slice(None));
     worker.tick.replace(Some(timer));
 }
@@ -130,9 +138,12 @@ impl Worker {
     /// The page fault is on the screen: there is time for what was not needed until then.
     fn shown(self: &Rc<Self>) {
         if let Ok(event) = Event::new("shown") {
-            // The script that started the worker waits for the first of these.
+            // The script that started the worker answers with [`WHOLE`].
             let _ = self.scope.dispatch_event(&event);
         }
+    }
+
+    fn complete_soon(self: &Rc<Self>) {
         if let Lack::WholeImages(load) = self.lack()
             && !self.is_completing.replace(true)
         {
@@ -228,6 +239,28 @@ impl Worker {
     }
 
     async fn fetch_all(&self, load: &Load, images: Images) -> Result<Fetched, String> {
+        let opening = js_sys::Reflect::get(&self.scope, &OPENING.into()).ok();
+        let opening = opening.and_then(|folder| folder.as_string()).filter(|_| images == Images::Enough);
+        match opening.filter(|_| load.is_opening()) {
+            Some(folder) => self.fetch_opening(&folder).await,
+            None => self.fetch_scenario(load, images).await,
+        }
+    }
+
+    /// What the page opens with, and images that serve its run alone.
+    async fn fetch_opening(&self, folder: &str) -> Result<Fetched, String> {
+        let [opening, kernel, disk] =
+            ["opening", "kernel.elf", "disk.img"].map(|name| self.image(format!("{folder}/{name}.lzma")));
+        let opening = protocol::read(&opening.await?)?;
+        self.fetching(1, Images::Enough);
+        let kernel = kernel.await?;
+        self.fetching(2, Images::Enough);
+        let disk = disk.await?;
+        self.fetching(3, Images::Enough);
+        Ok(Fetched::opening(opening, kernel, Some(disk)))
+    }
+
+    async fn fetch_scenario(&self, load: &Load, images: Images) -> Result<Fetched, String> {
         let manifest = self.request(MANIFEST);
         let scenario = match &load.text {
             Some(text) => Fetched::scenario(&load.scenario, text.as_bytes())?,
@@ -237,14 +270,9 @@ impl Worker {
             }
         };
         let manifest = Manifest::read(&body(MANIFEST, manifest).await?)?;
-        let first = manifest.first(load, &scenario).filter(|_| images == Images::Enough);
-        let place = |image: &Image| match &first {
-            Some(_) => Manifest::first_place(image),
-            None => manifest.place(image),
-        };
         self.fetching(1, images);
-        let kernel = self.image(place(&scenario.images.kernel));
-        let disk = scenario.images.disk.as_ref().map(|disk| self.image(place(disk)));
+        let kernel = self.image(manifest.place(&scenario.images.kernel));
+        let disk = scenario.images.disk.as_ref().map(|disk| self.image(manifest.place(disk)));
         let kernel = kernel.await?;
         self.fetching(2, images);
         let disk = match disk {
@@ -252,11 +280,7 @@ impl Worker {
             None => None,
         };
         self.fetching(3, images);
-        let fetched = Fetched::new(scenario, kernel, disk);
-        Ok(match first {
-            Some(first) => fetched.for_first_run(first),
-            None => fetched,
-        })
+        Ok(Fetched::new(scenario, kernel, disk))
     }
 
     /// Nobody waits for the images that are fetched while the run is shown.

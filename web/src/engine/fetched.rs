@@ -5,8 +5,8 @@ use faultline_machine::scenario::parse;
 use faultline_machine::session::Boot;
 use sha2::{Digest, Sha256};
 
-use super::packed::First;
 use crate::protocol::Load;
+use faultline_machine::opening::Opening;
 
 /// The images' identities.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,10 +48,12 @@ impl Fetched {
         Self { scenario, kernel, disk, images, exact: None }
     }
 
-    /// The same, with images that serve this run alone.
+    /// A scenario with images that serve this run alone.
     #[must_use]
-    pub fn for_first_run(self, first: First) -> Self {
-        Self { images: first.images, exact: Some(first.exact), ..self }
+    pub fn opening(opening: Opening, kernel: Vec<u8>, disk: Option<Vec<u8>>) -> Self {
+        let Opening { scenario, kernel_sha256, disk_sha256, exact } = opening;
+        let images = Images { kernel_sha256, disk_sha256: Some(disk_sha256) };
+        Self { scenario, kernel, disk, images, exact: Some(exact) }
     }
 
     /// The page's options that differ from the scenario's own: `fork=copy`.

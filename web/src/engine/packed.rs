@@ -3,13 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use faultline_abi::scenario::{Image, Scenario};
+use faultline_abi::scenario::Image;
 use lzma_rust2::LzmaReader;
 use serde::Deserialize;
-
-use super::fetched::Images;
-use crate::catalogue;
-use crate::protocol::Load;
 
 /// Bytes of an unpacked image, at most.
 const IMAGE_BYTES: u64 = 256 << 20;
@@ -24,17 +20,6 @@ pub struct Manifest(BTreeMap<String, Entry>);
 #[derive(Clone, Debug, Deserialize)]
 struct Entry {
     sha256: String,
-    /// Of an image that serves one run only: SHA-256 over every event of it.
-    exact: Option<String>,
-}
-
-/// Images that serve only the run of the scenario that the page opens with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct First {
-    /// What the whole images are.
-    pub images: Images,
-    /// SHA-256 over every event of the run.
-    pub exact: String,
 }
 
 impl Manifest {
@@ -44,27 +29,6 @@ impl Manifest {
     /// One sentence that says what is wrong with it.
     pub fn read(text: &[u8]) -> Result<Self, String> {
         serde_json::from_slice(text).map_err(|error| format!("images/manifest.json: {error}"))
-    }
-
-    /// What serves the first run alone, if that is what is asked for and the page comes with it.
-    #[must_use]
-    pub fn first(&self, load: &Load, scenario: &Scenario) -> Option<First> {
-        let is_first = load.scenario == catalogue::FIRST && load.text.is_none() && load.options.is_empty();
-        let (kernel, disk) = (&scenario.images.kernel, scenario.images.disk.as_ref()?);
-        let of = |name: &str| self.0.get(name);
-        let exact = of(&first(&kernel.name))?.exact.clone().filter(|_| is_first)?;
-        of(&first(&disk.name))?;
-        let images = Images {
-            kernel_sha256: of(&kernel.name)?.sha256.clone(),
-            disk_sha256: Some(of(&disk.name)?.sha256.clone()),
-        };
-        Some(First { images, exact })
-    }
-
-    /// Where an image is found that serves the first run alone.
-    #[must_use]
-    pub fn first_place(image: &Image) -> String {
-        format!("images/{}.lzma", first(&image.name))
     }
 
     /// Where an image is found: the one that the scenario was recorded with, where the site has kept
@@ -79,11 +43,6 @@ impl Manifest {
             _ => format!("images/{}.lzma", image.name),
         }
     }
-}
-
-/// The name of an image that serves the first run alone.
-fn first(name: &str) -> String {
-    format!("first/{name}")
 }
 
 /// The name of an image of an earlier release.
@@ -139,26 +98,5 @@ mod tests {
             assert_eq!(place(current), "images/kernel.elf.lzma");
         }
         assert!(Manifest::read(b"[]").unwrap_err().starts_with("images/manifest.json: "));
-    }
-
-    #[test]
-    fn only_the_first_scenario_as_it_is_begins_with_images_of_its_own() {
-        let text = br#"{"kernel.elf": {"sha256": "aa"}, "disk.img": {"sha256": "bb"},
-            "first/kernel.elf": {"sha256": "cc", "exact": "dd"}, "first/disk.img": {"sha256": "ee", "exact": "dd"}}"#;
-        let manifest = Manifest::read(text).expect("it is valid");
-        let text = include_bytes!("../../../static/scenarios/lazy-sbrk.json");
-        let scenario = crate::engine::Fetched::scenario(catalogue::FIRST, text).expect("it is valid");
-        let load = Load { scenario: catalogue::FIRST.into(), ..Load::default() };
-        let first = manifest.first(&load, &scenario).expect("there is one");
-        assert_eq!((&*first.exact, &*first.images.kernel_sha256), ("dd", "aa"));
-        for other in [
-            Load { scenario: "other.json".into(), ..Load::default() },
-            Load { text: Some("{}".into()), ..load.clone() },
-            Load { options: [("sbrk".into(), "eager".into())].into(), ..load.clone() },
-        ] {
-            assert_eq!(manifest.first(&other, &scenario), None);
-        }
-        let without = Manifest::read(br#"{"kernel.elf": {"sha256": "aa"}}"#).expect("it is valid");
-        assert_eq!(without.first(&load, &scenario), None);
     }
 }
