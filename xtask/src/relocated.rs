@@ -261,3 +261,76 @@ fn value(ty: RelocationType, bytes: &[u8]) -> Result<Option<u32>> {
         other => anyhow::bail!("a relocation of kind {other:?} is not known here"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the data of [`program`] lies.
+    const DATA: u32 = 1024;
+
+    fn section(id: u8, content: &[u8]) -> Vec<u8> {
+        let mut section = vec![id, u8::try_from(content.len()).unwrap()];
+        section.extend_from_slice(content);
+        section
+    }
+
+    fn custom(name: &str, content: &[u8]) -> Vec<u8> {
+        let name = [&[u8::try_from(name.len()).unwrap()], name.as_bytes()].concat();
+        section(0, &[&name, content].concat())
+    }
+
+    /// A symbol of four bytes of data.
+    fn symbol(name: &str, offset: u8) -> Vec<u8> {
+        [&[1, 0, 1], name.as_bytes(), &[0, offset, 4]].concat()
+    }
+
+    /// A function that names `a`; `a` holds the address of `b`, and nobody that of `c`.
+    fn program() -> Vec<u8> {
+        let functions = [section(1, &[1, 0x60, 0, 0]), section(3, &[1, 0])].concat();
+        // i32.const, as long as the linker leaves room for; drop; end.
+        let code = section(10, &[1, 9, 0, 0x41, 0x80, 0x88, 0x80, 0x80, 0x00, 0x1a, 0x0b]);
+        let mut data = vec![1, 0, 0x41, 0x80, 0x08, 0x0b, 12];
+        data.extend((DATA + 4).to_le_bytes());
+        data.extend([0; 8]);
+        let symbols = [vec![3], symbol("a", 0), symbol("b", 4), symbol("c", 8)].concat();
+        let linking = custom("linking", &[vec![2], section(8, &symbols)].concat());
+        let in_code = custom("reloc.CODE", &[2, 1, 4, 4, 0, 0]);
+        let in_data = custom("reloc.DATA", &[3, 1, 5, 7, 1, 0]);
+        [b"\0asm\x01\0\0\0".to_vec(), functions, code, section(11, &data), linking, in_code, in_data].concat()
+    }
+
+    #[test]
+    fn what_is_named_is_kept_with_what_it_refers_to() {
+        let references = References::of(&program()).unwrap().expect("it has relocations");
+        let reach = |numbers: &[u32]| references.reach(&numbers.iter().copied().collect());
+        assert_eq!(reach(&[DATA, 7]).out_of_reach, [DATA + 8..DATA + 12]);
+        // The same number made of nothing is no address.
+        assert_eq!(reach(&[DATA + 8]).out_of_reach, [DATA..DATA + 12]);
+        assert!(reach(&[DATA]).slots.is_empty());
+    }
+
+    #[test]
+    fn a_program_that_says_something_else_than_its_relocations_is_refused() {
+        let mut program = program();
+        // Another address in the code.
+        let constant = program.windows(2).position(|bytes| bytes == [0x41, 0x80]).unwrap();
+        program[constant + 2] += 1;
+        let error = References::of(&program).unwrap_err().to_string();
+        assert!(error.contains("does not say what the program does"), "{error}");
+    }
+
+    #[test]
+    fn what_only_linkers_read_can_be_left_out() {
+        let stripped = without_relocations(&program()).unwrap();
+        assert!(stripped.starts_with(b"\0asm") && stripped.len() < program().len());
+        assert!(References::of(&stripped).unwrap().is_none());
+        assert_eq!(without_relocations(&stripped).unwrap(), stripped);
+    }
+
+    #[test]
+    fn numbers_that_follow_each_other_are_one_range() {
+        assert_eq!(ranges([1, 2, 3, 7, 9, 10].into_iter()), [1..4, 7..8, 9..11]);
+        assert!(ranges([].into_iter()).is_empty());
+    }
+}
