@@ -304,9 +304,10 @@ mod tests {
     fn what_is_named_is_kept_with_what_it_refers_to() {
         let references = References::of(&program()).unwrap().expect("it has relocations");
         let reach = |numbers: &[u32]| references.reach(&numbers.iter().copied().collect());
-        assert_eq!(reach(&[DATA, 7]).out_of_reach, [DATA + 8..DATA + 12]);
+        let all = DATA..DATA + 12;
+        assert_eq!(reach(&[DATA, 7]).out_of_reach.as_slice(), std::slice::from_ref(&(DATA + 8..all.end)));
         // The same number made of nothing is no address.
-        assert_eq!(reach(&[DATA + 8]).out_of_reach, [DATA..DATA + 12]);
+        assert_eq!(reach(&[DATA + 8]).out_of_reach.as_slice(), std::slice::from_ref(&all));
         assert!(reach(&[DATA]).slots.is_empty());
     }
 
