@@ -285,3 +285,22 @@ pub struct Explored {
     /// SHA-256 over the semantic form.
     pub semantic: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_scenario_as_it_is_opens_the_page() {
+        let opening = Load { scenario: catalogue::FIRST.into(), ..Load::default() };
+        assert!(opening.is_opening());
+        assert!(Load { at: Some(7), ..opening.clone() }.is_opening());
+        for other in [
+            Load { scenario: "other.json".into(), ..Load::default() },
+            Load { text: Some("{}".into()), ..opening.clone() },
+            Load { options: [("sbrk".into(), "eager".into())].into(), ..opening },
+        ] {
+            assert!(!other.is_opening(), "{other:?}");
+        }
+    }
+}

@@ -111,6 +111,9 @@ function move(left, turn) {
   press(['#reset', '#next-fault', '#next-fault', '#previous-event', '#next-note', '#to-end', '#previous-fault', '#to-start'][turn % 8]);
 }
 
+// How often something is pressed that does nothing.
+const TRIES = 4;
+
 // Of an earlier visit some may be left, each with what made it appear: these are pressed before anything else, and then
 // it is done.
 async function pressEverything(before_this) {
@@ -128,7 +131,7 @@ async function pressEverything(before_this) {
       if (last && !there.has(each)) made(each).add(last);
     }
     there = kinds;
-    const free = here.filter(each => !each.disabled && !pressed.has(kind(each)) && (tries.get(kind(each)) ?? 0) < 4);
+    const free = here.filter(each => !each.disabled && !pressed.has(kind(each)) && (tries.get(kind(each)) ?? 0) < TRIES);
     const fewest = Math.min(...free.map(each => tries.get(kind(each)) ?? 0));
     // What can be done only since a moment ago may soon not be possible any more, so it comes first.
     const now = new Set(here.filter(each => !each.disabled).map(kind));
@@ -139,7 +142,7 @@ async function pressEverything(before_this) {
     const next = first.find(each => left_over.includes(kind(each))) ?? free.find(each => each.closest('#predict')) ?? free.find(each => each.matches('.cow, .shared')) ?? first.find(each => !LATER.test(kind(each))) ?? first[0];
     if (!next || (left_over.length && round % 2 && !left_over.includes(kind(next)))) {
       // What cannot be pressed here may be elsewhere in the run, or in another mode.
-      const left = [...left_over, ...met].filter(each => !pressed.has(each) && (tries.get(each) ?? 0) < 4);
+      const left = [...left_over, ...met].filter(each => !pressed.has(each) && (tries.get(each) ?? 0) < TRIES);
       if (!left.length || round > 560) break;
       move(left, stuck++);
       await sleep(80);
@@ -152,7 +155,8 @@ async function pressEverything(before_this) {
     else pressed.add(of);
     await sleep(15);
   }
-  const dead = [...met].filter(each => !pressed.has(each) && (tries.get(each) ?? 0) > 0);
+  // What was not tried often enough is left over, not dead.
+  const dead = [...met].filter(each => !pressed.has(each) && (tries.get(each) ?? 0) >= TRIES);
   const asked_for = left_over.length ? left_over : [...met];
   const never = asked_for.filter(each => !pressed.has(each) && !dead.includes(each));
   return { pressed: [...pressed], dead, never: never.map(each => [each, [...made(each)]]) };
