@@ -23,6 +23,9 @@ window.speed = (() => {
         watch.observe(at('#position'), { subtree: true, childList: true, characterData: true });
         act();
     });
+    // A step begins when the page is at rest, as it is for a person, who looks at one step before the next: what the
+    // browser still does for the last one (layers, tiles) would count for this one.
+    const rest = () => new Promise(done => setTimeout(() => requestIdleCallback(done), 100));
     let seed = 1;
     const anywhere = () => (seed = seed * 48271 % 2147483647) / 2147483647;
     // Each kind of step: what must be done before it, unmeasured; the step; the button that is disabled where it
@@ -48,7 +51,9 @@ window.speed = (() => {
         if (kind.before && at('#next-event').disabled) await timed(start, 1000);
         if (kind.before) await timed(kind.before, 1000);
         if (isShut(kind)) await timed(kind.away, 1000);
-        return isShut(kind) ? null : timed(kind.act);
+        if (isShut(kind)) return null;
+        await rest();
+        return timed(kind.act);
     };
     // So many steps of a kind, some of them unmeasured before that.
     const steps = async (name, count, warm) => {

@@ -1,5 +1,7 @@
 //! The scenarios that come with the page.
 
+use std::sync::LazyLock;
+
 use faultline_abi::catalogue::Catalogue;
 
 const INDEX: &str = include_str!("../../static/scenarios/index.json");
@@ -9,9 +11,12 @@ pub const FIRST: &str = "lazy-sbrk.json";
 
 /// The list of the scenarios that come with the page.
 #[must_use]
-pub fn built_in() -> Catalogue {
+pub fn built_in() -> &'static Catalogue {
     // The text is part of the program, and a test reads it.
-    serde_json::from_str(INDEX).unwrap_or_else(|error| unreachable!("the list is valid: {error}"))
+    static READ: LazyLock<Catalogue> = LazyLock::new(|| {
+        serde_json::from_str(INDEX).unwrap_or_else(|error| unreachable!("the list is valid: {error}"))
+    });
+    &READ
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use faultline_abi::trace::FrameKind;
 use faultline_abi::{PAGE_SIZE, PhysAddr};
 
 use crate::snapshot::Mapped;
-use crate::state::{Frames, View};
+use crate::state::{Frame, Frames, View};
 
 /// What stands in a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +27,15 @@ pub enum Extent {
     All,
 }
 
-/// The cells in order of address. `first` and `count` say what memory there is.
+/// So many frames from `first` on.
 #[must_use]
-pub fn places(frames: &Frames, extent: Extent, first: PhysAddr, count: usize) -> Vec<Place> {
-    match extent {
-        Extent::All => (0..count as u64).map(|n| Place::Frame(first.wrapping_add(n * PAGE_SIZE))).collect(),
-        Extent::Used => used(frames),
-    }
+pub fn every_frame(first: PhysAddr, count: usize) -> Vec<Place> {
+    (0..count as u64).map(|n| Place::Frame(first.wrapping_add(n * PAGE_SIZE))).collect()
 }
 
-fn used(frames: &Frames) -> Vec<Place> {
+/// The frames that are or were in use in order of address, with what lies between them as one cell.
+#[must_use]
+pub fn used_frames(frames: &Frames) -> Vec<Place> {
     let mut places = Vec::new();
     let mut next: Option<PhysAddr> = None;
     for &address in frames.by_address.keys() {
@@ -172,20 +171,27 @@ pub struct Looks<'a> {
 }
 
 impl Looks<'_> {
-    /// How each place looks.
+    /// How each place looks. They stand in order of address, and so do the known frames, of which there are few beside
+    /// all that there is: they are gone through side by side.
     #[must_use]
     pub fn of(&self, places: &[Place]) -> Vec<Look> {
         let mut flags: BTreeMap<PhysAddr, PteFlags> = BTreeMap::new();
         for page in self.mapped {
             *flags.entry(page.frame()).or_insert(PteFlags::empty()) |= page.pte.flags();
         }
-        places.iter().map(|place| self.look(*place, &flags)).collect()
+        let mut known = self.view.frames.by_address.iter().peekable();
+        let look = |place: &Place| {
+            let Place::Frame(address) = *place else { return Look::default().with(Mark::Gap, true) };
+            while known.next_if(|(at, _)| **at < address).is_some() {}
+            let frame = known.next_if(|(at, _)| **at == address).map(|(_, frame)| frame);
+            self.look(address, frame, &flags)
+        };
+        places.iter().map(look).collect()
     }
 
-    fn look(&self, place: Place, flags: &BTreeMap<PhysAddr, PteFlags>) -> Look {
-        let Place::Frame(address) = place else { return Look::default().with(Mark::Gap, true) };
+    fn look(&self, address: PhysAddr, frame: Option<&Frame>, flags: &BTreeMap<PhysAddr, PteFlags>) -> Look {
         let plain = Look::default().with(Mark::Selected, self.selected.contains(&address));
-        let Some(frame) = self.view.frames.get(address) else { return plain };
+        let Some(frame) = frame else { return plain };
         let fresh = plain.with(Mark::Fresh, frame.last >= self.fresh_from);
         if frame.refs == 0 {
             return fresh;
@@ -225,8 +231,8 @@ mod tests {
     fn neighbours_stand_together_and_what_lies_between_is_one_cell() {
         let at = |address| Place::Frame(PhysAddr::new(address));
         let expected = [at(0x8010_0000), at(0x8010_1000), Place::Gap(3), at(0x8010_5000)];
-        assert_eq!(places(&view().frames, Extent::Used, PhysAddr::new(0), 0), expected);
-        let all = places(&view().frames, Extent::All, PhysAddr::new(0x8000_0000), 32_768);
+        assert_eq!(used_frames(&view().frames), expected);
+        let all = every_frame(PhysAddr::new(0x8000_0000), 32_768);
         assert_eq!((all.len(), all[1]), (32_768, at(0x8000_1000)));
     }
 
@@ -255,7 +261,7 @@ mod tests {
         let mapped = [Mapped { root: root(1), va: VirtAddr::new(0x1000), pte }];
         let selected = [PhysAddr::new(0x8010_1000)].into();
         let looks = Looks { view: &view, mapped: &mapped, selected: &selected, fresh_from: 5 };
-        let places = places(&view.frames, Extent::Used, PhysAddr::new(0), 0);
+        let places = used_frames(&view.frames);
         let [shared, table, gap, free] = looks.of(&places)[..] else { panic!("four places") };
         assert_eq!((shared.kind(), shared.refs()), (Some(FrameKind::User), 2));
         assert!(shared.shows(Mark::Accessed) && shared.shows(Mark::Hand) && !shared.shows(Mark::Dirty));

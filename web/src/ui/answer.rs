@@ -21,7 +21,7 @@ pub(super) fn Answer(Props { desk, card }: &Props) -> Html {
         <section id="answer" aria-label="The kernel's answer">
             <h3>{ "The kernel answers" }</h3>
             { play(desk, card) }
-            <ol class="answer">{ for shown.map(|each| step(desk, each)) }</ol>
+            <ol class="answer">{ for shown.enumerate().map(|(i, each)| step(desk, i, each)) }</ol>
         </section>
     }
 }
@@ -44,12 +44,13 @@ fn play(desk: &Desk, card: &Card) -> Html {
     }
 }
 
-fn step(desk: &Desk, step: &Step) -> Html {
+/// The steps of the next page fault take the places of those of the last one, so a step is known by its number.
+fn step(desk: &Desk, i: usize, step: &Step) -> Html {
     let told = &step.told;
     let coming = step.when == When::Coming;
     let dot = classes!("dot", (step.when == When::Now).then_some("now"), step.is_bad.then_some("bad"));
     html! {
-        <li key={step.event} class={classes!(coming.then_some("coming"))} data-event={step.event.to_string()}>
+        <li key={i} class={classes!(coming.then_some("coming"))} data-event={step.event.to_string()}>
             <span class={dot}></span>
             <span>
                 <button type="button" class="what" title={format!("go to event {}", step.event)}

@@ -17,6 +17,7 @@ use super::files::use_dropped_files;
 use super::frames::Frames;
 use super::header::Header;
 use super::help::{self, Help};
+use super::in_sight::InSight;
 use super::keys::use_keys;
 use super::link::WorkerLink;
 use super::menus::use_closing_menus;
@@ -131,7 +132,7 @@ fn panes(desk: &Desk, shell: &Shell, extent: Extent) -> Html {
             <div class="column story">
                 <Tour desk={desk.clone()} />
                 <FaultCard desk={desk.clone()} />
-                if is_whole { <SourcePane desk={desk.clone()} /><Events desk={desk.clone()} /> }
+                if is_whole { <InSight<SourcePane> desk={desk.clone()} id="source" /><InSight<Events> desk={desk.clone()} id="events" /> }
             </div>
             <div class="column">
                 if is_whole { { memory(desk) } }
@@ -147,10 +148,10 @@ fn panes(desk: &Desk, shell: &Shell, extent: Extent) -> Html {
 fn memory(desk: &Desk) -> Html {
     html! {
         <>
-            <AddressSpace desk={desk.clone()} />
-            <PageTable desk={desk.clone()} />
-            <Frames desk={desk.clone()} />
-            <Eviction desk={desk.clone()} />
+            <InSight<AddressSpace> desk={desk.clone()} id="address-space" />
+            <InSight<PageTable> desk={desk.clone()} id="page-table" />
+            <InSight<Frames> desk={desk.clone()} id="frames" />
+            <InSight<Eviction> desk={desk.clone()} id="eviction" />
         </>
     }
 }
@@ -159,11 +160,11 @@ fn memory(desk: &Desk) -> Html {
 fn around(desk: &Desk) -> Html {
     html! {
         <>
-            <Console desk={desk.clone()} />
-            <Processes desk={desk.clone()} />
-            <TlbPane desk={desk.clone()} />
-            <Plots desk={desk.clone()} />
-            <PoliciesPane desk={desk.clone()} />
+            <InSight<Console> desk={desk.clone()} id="console" />
+            <InSight<Processes> desk={desk.clone()} id="processes" />
+            <InSight<TlbPane> desk={desk.clone()} id="tlb" />
+            <InSight<Plots> desk={desk.clone()} id="plots" />
+            <InSight<PoliciesPane> desk={desk.clone()} id="policies" />
             <About desk={desk.clone()} />
         </>
     }

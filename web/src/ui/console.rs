@@ -4,6 +4,7 @@ use yew::prelude::*;
 
 use super::console_line::Line;
 use super::desk::{Desk, PaneProps};
+use super::painting::with_next_frame;
 use super::pane::Pane;
 
 /// The console.
@@ -13,7 +14,7 @@ pub(super) fn Console(PaneProps { desk }: &PaneProps) -> Html {
     let text = desk.model.snapshot.as_ref().map_or_else(String::new, |snapshot| snapshot.console.clone());
     use_effect_with((screen.clone(), text.len()), |(screen, _)| {
         if let Some(screen) = screen.cast::<web_sys::Element>() {
-            screen.set_scroll_top(screen.scroll_height());
+            with_next_frame(move || screen.set_scroll_top(screen.scroll_height()));
         }
     });
     html! {

@@ -48,8 +48,10 @@ fn line(desk: &Desk, event: &Event, n: usize, so_far: usize) -> Html {
     let told = words::happened(&event.what, &desk.model.view.processes);
     let class = classes!((n >= so_far).then_some("coming"), (n + 1 == so_far).then_some("now"));
     let current = (n + 1 == so_far).then_some("step");
+    // As many keys as rows: a row that stays keeps the focus, and one that goes is written anew for one that comes.
+    let key = n % (AROUND.0 + AROUND.1);
     html! {
-        <tr key={n} {class} aria-current={current}>
+        <tr {key} {class} aria-current={current}>
             <td class="number">{ n }</td>
             <td><span class={classes!("source", source(event))} title={spoken(event)}>{ letter(event) }</span></td>
             <td><button type="button" onclick={desk.command(Command::Seek(Target::Event(n)))}>{ told.what }</button></td>

@@ -26,7 +26,7 @@ pub(super) struct Props {
     /// The desk.
     pub desk: Desk,
     /// What stands in each cell.
-    pub places: Rc<[Place]>,
+    pub places: Rc<Vec<Place>>,
 }
 
 /// The canvas, and a line that tells of the cell under the pointer or the cursor.
@@ -92,7 +92,7 @@ fn pointed(cursor: &UseStateHandle<Option<usize>>, grid: Grid) -> Callback<Mouse
     Callback::from(move |event: MouseEvent| cursor.set(cell(&event, grid)))
 }
 
-fn clicked(desk: &Desk, places: &Rc<[Place]>, grid: Grid) -> Callback<MouseEvent> {
+fn clicked(desk: &Desk, places: &Rc<Vec<Place>>, grid: Grid) -> Callback<MouseEvent> {
     let (desk, places) = (desk.clone(), places.clone());
     Callback::from(move |event: MouseEvent| {
         if let Some(Place::Frame(frame)) = cell(&event, grid).and_then(|at| places.get(at)) {
@@ -103,7 +103,7 @@ fn clicked(desk: &Desk, places: &Rc<[Place]>, grid: Grid) -> Callback<MouseEvent
 
 fn typed(
     desk: &Desk,
-    places: &Rc<[Place]>,
+    places: &Rc<Vec<Place>>,
     cursor: &UseStateHandle<Option<usize>>,
     grid: Grid,
 ) -> Callback<KeyboardEvent> {

@@ -15,7 +15,7 @@ use super::pane::{Pane, Views};
 use super::shell::use_showing;
 use super::timeline::grouped;
 use crate::arrangement::Showing;
-use crate::layout::{Extent, Place, places};
+use crate::layout::{Extent, every_frame, used_frames};
 use crate::linked::Selection;
 use crate::state::Frame;
 use crate::words::{frame_kind, name};
@@ -40,6 +40,12 @@ pub(super) fn Frames(PaneProps { desk }: &PaneProps) -> Html {
     let extent = use_state_eq(|| Extent::Used);
     let showing = use_showing("frames");
     let used = desk.model.view.frames.used().count();
+    // Tens of thousands, the same at every step.
+    let all = use_memo(memory(desk), |&count| every_frame(PhysAddr::new(board::DRAM_BASE), count));
+    let places = match *extent {
+        Extent::All => all,
+        Extent::Used => Rc::new(used_frames(&desk.model.view.frames)),
+    };
     let body = match showing {
         Showing::Folded => html! {},
         _ if desk.model.view.frames.by_address.is_empty() => {
@@ -47,7 +53,7 @@ pub(super) fn Frames(PaneProps { desk }: &PaneProps) -> Html {
         }
         Showing::Picture => html! {
             <>
-                <FrameCanvas desk={desk.clone()} places={all_places(desk, *extent)} />
+                <FrameCanvas desk={desk.clone()} places={places} />
                 { legend(desk) }
             </>
         },
@@ -87,10 +93,10 @@ fn extents(extent: &UseStateHandle<Extent>) -> Html {
     }
 }
 
-fn all_places(desk: &Desk, extent: Extent) -> Rc<[Place]> {
+/// Frames that there are.
+fn memory(desk: &Desk) -> usize {
     let mib = desk.model.loaded.as_ref().map_or(0, |loaded| loaded.scenario.machine.memory_mib);
-    let count = usize::try_from((u64::from(mib) << 20) / PAGE_SIZE).unwrap_or(0);
-    places(&desk.model.view.frames, extent, PhysAddr::new(board::DRAM_BASE), count).into()
+    usize::try_from((u64::from(mib) << 20) / PAGE_SIZE).unwrap_or(0)
 }
 
 fn legend(desk: &Desk) -> Html {

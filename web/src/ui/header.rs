@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use faultline_abi::catalogue::{Entry, Topic};
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
@@ -10,9 +9,9 @@ use super::files::Files;
 use super::mode_menu::ModeMenu;
 use super::options::Options;
 use super::pane_menu::PaneMenu;
-use super::share::{Share, name_in_address};
+use super::picker::Picker;
+use super::share::Share;
 use super::theme::ThemeSwitch;
-use crate::catalogue;
 use crate::protocol::{Command, Load};
 
 /// Kernel options that can be switched here: key, what it is about, choices.
@@ -24,7 +23,7 @@ pub(super) fn Header(PaneProps { desk }: &PaneProps) -> Html {
     html! {
         <div class="bar">
             <h1 class="brand">{ logo() }{ "Faultline" }</h1>
-            { picker(desk) }
+            <Picker current={desk.model.request.scenario.clone()} own={own(desk)} send={desk.send.clone()} />
             { for SWITCHES.iter().map(|&(key, about, choices)| switch(desk, key, about, choices)) }
             <Options desk={desk.clone()} />
             <span class="spread"></span>
@@ -52,35 +51,10 @@ fn logo() -> Html {
     }
 }
 
-fn picker(desk: &Desk) -> Html {
-    let current = desk.model.request.scenario.clone();
-    let send = desk.send.clone();
-    let choose = Callback::from(move |event: Event| {
-        let select: web_sys::HtmlSelectElement = event.target_unchecked_into();
-        if !select.value().is_empty() {
-            name_in_address(&select.value());
-            // The arrows step from here on; in the list they would choose the next scenario.
-            let _ = select.blur();
-            send.emit(Command::Load(Load { scenario: select.value(), ..Load::default() }));
-        }
-    });
+/// The title of a scenario that does not come with the page.
+fn own(desk: &Desk) -> Option<String> {
     let opened = desk.model.request.text.is_some();
-    let own = desk.model.loaded.as_ref().filter(|_| opened).map(|loaded| loaded.scenario.title.clone());
-    let option = |Entry { file, title }: Entry| {
-        html! { <option value={file.clone()} selected={file == current && !opened}>{ title }</option> }
-    };
-    let group = |topic: Topic| {
-        html! { <optgroup label={topic.title}>{ for topic.scenarios.into_iter().map(option) }</optgroup> }
-    };
-    html! {
-        <label class="field">
-            <span class="roomy">{ "Topic" }</span>
-            <select id="scenario" aria-label="Topic: the scenario" onchange={choose}>
-                { for catalogue::built_in().topics.into_iter().map(group) }
-                if let Some(own) = own { <option value="" selected=true>{ own }</option> }
-            </select>
-        </label>
-    }
+    desk.model.loaded.as_ref().filter(|_| opened).map(|loaded| loaded.scenario.title.clone())
 }
 
 fn switch(desk: &Desk, key: &'static str, about: &'static str, choices: &'static [&'static str]) -> Html {

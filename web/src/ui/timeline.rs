@@ -1,13 +1,26 @@
 //! The run as a line: a slider over its events, and a mark for each page fault.
 
+use std::rc::Rc;
+
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
 use super::fault_table::FaultTable;
+use super::marks::Marks;
 use super::shapes::{LEGEND, class, outline};
 use super::step_button::StepButton;
-use crate::layout::{Shape, Tick, part, ticks};
+use crate::layout::{Shape, part, ticks};
 use crate::protocol::{Command, Course, Future, Target};
+use crate::state::History;
+
+/// A history that is compared by its place in memory: a run that is learned further is another one.
+struct Known(Rc<History>);
+
+impl PartialEq for Known {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
 
 /// Steps of the zoom.
 const ZOOM_MAX: u32 = 4;
@@ -20,14 +33,14 @@ pub(super) fn Timeline(PaneProps { desk }: &PaneProps) -> Html {
     let zoom = use_state_eq(|| 0_u32);
     let as_table = use_state_eq(|| false);
     let shown = part(at, of, *zoom);
-    let marks = ticks(&model.history, &shown);
+    // They change with the known run and the zoom, not with the steps.
+    let known = (Known(model.history.clone()), shown.clone());
+    let marks = use_memo(known, |(known, shown)| ticks(&known.0, shown));
     let current = model.current_episode().map(|(ordinal, _)| ordinal);
     html! {
         <div class="timeline" id="timeline" role="group" aria-label="The run as a line" aria-describedby="timeline-sentence">
             <p class="visually-hidden" id="timeline-sentence">{ sentence(desk) }</p>
-            if !*as_table { <svg role="group" aria-label="Page faults of this run">
-                { for marks.iter().map(|tick| mark(desk, tick, tick.ordinal.is_some() && tick.ordinal == current)) }
-            </svg> }
+            if !*as_table { <Marks marks={marks.clone()} {current} send={desk.send.clone()} /> }
             <StepButton {desk} id="to-start" label="Start" spoken="To the start" key_hint="Home"
                 command={Command::Seek(Target::Start)} disabled={!model.is_ready() || model.place().at_start} />
             <input
@@ -137,21 +150,6 @@ fn seeking(desk: &Desk) -> Callback<InputEvent> {
         };
         send.emit(Command::Seek(target));
     })
-}
-
-fn mark(desk: &Desk, tick: &Tick, now: bool) -> Html {
-    let label = match tick.ordinal {
-        Some(ordinal) => format!("Page fault {}, event {}", ordinal + 1, tick.event),
-        None => format!("Page found missing by the kernel itself, event {}", tick.event),
-    };
-    let class = classes!("tick", class(tick.shape), now.then_some("now"));
-    html! {
-        <svg x={format!("{:.3}%", tick.percent)} y="15" overflow="visible" key={tick.event}
-            onclick={desk.command(Command::Seek(Target::Event(tick.event)))}>
-            <title>{ label }</title>
-            <path {class} d={outline(tick.shape)} />
-        </svg>
-    }
 }
 
 fn legend(shape: Shape, words: &'static str) -> Html {

@@ -122,8 +122,10 @@ fn row(desk: &Desk, row: &TreeRow, flipped: &UseStateHandle<BTreeSet<PhysAddr>>)
         row.stopped.then_some("stopped"),
         desk.linked.entries.contains(&row.pte_addr).then_some("selected"),
     );
+    // By what it maps: the same row in the tables of another process, or at another place in memory, is only written anew.
+    let key = format!("{}:{}", row.level, row.va);
     html! {
-        <div {class} key={row.pte_addr.get().to_string()} data-pte={row.pte_addr.to_string()}>
+        <div {class} {key} data-pte={row.pte_addr.to_string()}>
             { toggle(row, flipped) }
             <button type="button" class={classes!("slot", format!("l{}", row.level))} onclick={desk.selecting(Selection::Entry(row.pte_addr))}
                 title={format!("entry {} of a table of level {}, at {}", row.index, row.level, row.pte_addr)}>{ row.index }</button>

@@ -17,15 +17,21 @@ use crate::linked::Selection;
 use crate::snapshot::Table;
 use crate::words::{self, Field, field};
 
+/// Classes that differ only in the names of their animations.
+const TURNS: [&str; 3] = ["first-turn", "second-turn", "third-turn"];
+
 /// The split address and the levels under it.
 #[component]
 pub(super) fn Walk(Props { desk, card }: &Props) -> Html {
     let va = VirtAddr::new(card.trap.stval);
+    // Names of the same animation take turns: an element that stays begins it anew only under another name, and to
+    // make every element anew at each page fault takes many times as long.
+    let turn = TURNS[card.ordinal % TURNS.len()];
     html! {
         <section class="walk-section" id="walk" aria-label="The page-table walk">
             <h3>{ "The hardware walks the page table" }</h3>
             { split_address(va, card.scheme()) }
-            <ol class="walk" key={card.event}>
+            <ol class={classes!("walk", turn)}>
                 { for card.walk().iter().enumerate().map(|(i, step)| level(desk, card, i, step)) }
             </ol>
             { no_walk(card) }

@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use wasm_bindgen::{JsCast, prelude::Closure};
 use yew::prelude::*;
 
 use super::desk::Desk;
 use super::keys::{Way, Wish};
 use super::link::WorkerLink;
+use super::painting::with_next_frame;
 use super::shell::Shell;
 use super::transport::pace;
 use super::whole::announce_shown;
@@ -85,14 +85,11 @@ pub(super) fn use_flow_control(desk: &Desk) {
     let shown = model.snapshot.as_ref().map(|snapshot| snapshot.step);
     let has_failed = model.failure.is_some() || matches!(model.link, Link::Lost(_));
     use_effect_with((running, shown, has_failed), move |&(_, shown, has_failed)| {
-        if (shown.is_some() || has_failed)
-            && let Some(window) = web_sys::window()
-        {
-            let ready = Closure::once_into_js(move || {
+        if shown.is_some() || has_failed {
+            with_next_frame(move || {
                 send.emit(Command::Watch(Watch::Shown));
                 announce_shown();
             });
-            let _ = window.request_animation_frame(JsCast::unchecked_ref(&ready));
         }
     });
 }

@@ -123,6 +123,12 @@ impl Page {
         }
     }
 
+    /// Waits until panes out of sight are drawn, too: they are behind by a frame.
+    pub(crate) async fn caught_up(&self) {
+        const LATER: &str = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 10))))";
+        self.eval(LATER).await;
+    }
+
     /// Does something that moves the machine, and waits until it has arrived.
     pub(crate) async fn moved(&self, action: impl Future<Output = ()>) {
         let before = self.text("#position").await;
@@ -132,6 +138,7 @@ impl Page {
             &format!("document.querySelector('#position').textContent !== {}", json!(before)),
         )
         .await;
+        self.caught_up().await;
     }
 
     /// Presses an element as a mouse does.
