@@ -251,7 +251,9 @@ impl Worker {
     async fn fetch_opening(&self, folder: &str) -> Result<Fetched, String> {
         let [opening, kernel, disk] =
             ["opening", "kernel.elf", "disk.img"].map(|name| self.image(format!("{folder}/{name}.lzma")));
-        let opening = protocol::read(&opening.await?)?;
+        let opening = protocol::read(&opening.await?).map_err(|error| {
+            format!("{folder}/opening.lzma is damaged: {error}. Reload the page to try again.")
+        })?;
         self.fetching(1, Images::Enough);
         let kernel = kernel.await?;
         self.fetching(2, Images::Enough);

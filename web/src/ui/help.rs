@@ -1,10 +1,14 @@
 //! The keys, and the switch for those that type a character.
 
+use web_sys::ScrollLogicalPosition;
 use yew::prelude::*;
 
 use super::keys::Characters;
+use super::menus::close_all;
+use super::pane_menu::bring_in_sight;
 use super::storage;
 
+const ID: &str = "help";
 const KEY: &str = "faultline-character-keys";
 
 /// The keys in the order of their reach.
@@ -33,6 +37,17 @@ pub(super) fn remembered() -> Characters {
     }
 }
 
+/// Opens the list, and goes there.
+pub(super) fn show() {
+    let list = web_sys::window().and_then(|window| window.document()?.get_element_by_id(ID));
+    if let Some(list) = list {
+        let _ = close_all();
+        // An attribute without a value, which is always taken.
+        let _ = list.set_attribute("open", "");
+        bring_in_sight(&list, ScrollLogicalPosition::Start);
+    }
+}
+
 /// What the help shows and changes.
 #[derive(Clone, PartialEq, Properties)]
 pub(super) struct Props {
@@ -55,7 +70,7 @@ pub(super) fn Help(props: &Props) -> Html {
         choose.emit(next);
     });
     html! {
-        <details class="help" id="help">
+        <details class="help" id={ID}>
             <summary>{ "Keys" }</summary>
             <dl>{ for KEYS.iter().map(|&(keys, words)| html! { <div><dt><kbd>{ keys }</kbd></dt><dd>{ words }</dd></div> }) }</dl>
             <label class="field">

@@ -4,12 +4,13 @@ use yew::prelude::*;
 
 use super::desk::PaneProps;
 use super::export::Export;
+use super::help;
 use super::menus::close_all;
 use super::modes::use_modes;
 use super::quiz_switch::QuizSwitch;
 use crate::modes::Switch;
 
-/// Presenter, Predict, Compare, export, print.
+/// Presenter, Predict, Compare, export, keys, print.
 #[component]
 pub(super) fn ModeMenu(PaneProps { desk }: &PaneProps) -> Html {
     let modes = use_modes();
@@ -28,6 +29,7 @@ pub(super) fn ModeMenu(PaneProps { desk }: &PaneProps) -> Html {
                 { switch("mode-compare", "Compare", modes.modes.compare, Switch::Compare) }
                 <QuizSwitch />
                 <Export desk={desk.clone()} />
+                <button type="button" class="button" id="show-keys" onclick={|_: MouseEvent| help::show()}>{ "Keys" }</button>
                 <button type="button" class="button" id="print" onclick={|_: MouseEvent| print()}>{ "Print" }</button>
             </div>
         </details>

@@ -1,5 +1,7 @@
 //! Processes with their state, and the hart's registers.
 
+use std::collections::BTreeMap;
+
 use faultline_machine::session::Direction;
 use yew::prelude::*;
 
@@ -17,6 +19,10 @@ const COLUMNS: [&str; 5] = ["pid", "program", "state", "memory", "root table"];
 #[component]
 pub(super) fn Processes(PaneProps { desk }: &PaneProps) -> Html {
     let processes = &desk.model.view.processes;
+    let mut frames = BTreeMap::<u32, usize>::new();
+    for (_, frame) in desk.model.view.frames.used() {
+        *frames.entry(frame.owner).or_default() += 1;
+    }
     html! {
         <Pane id="processes" sentence={sentence(processes)}>
             if processes.by_pid.is_empty() {
@@ -26,9 +32,10 @@ pub(super) fn Processes(PaneProps { desk }: &PaneProps) -> Html {
                     <table id="processes-rows">
                         <caption class="visually-hidden">{ "Processes, each under its parent" }</caption>
                         <thead><tr>{ for COLUMNS.iter().map(|&title| html! { <th scope="col">{ title }</th> }) }</tr></thead>
-                        <tbody>{ for family(processes).into_iter().map(|(depth, each)| row(desk, each, depth)) }</tbody>
+                        <tbody>{ for family(processes).into_iter().map(|(depth, each)| row(desk, each, depth, &frames)) }</tbody>
                     </table>
                 </div>
+                <p class="hint">{ "Press a program to see its address space and its page table." }</p>
             }
             { registers(desk) }
         </Pane>
@@ -70,8 +77,9 @@ fn family(processes: &Family) -> Vec<(usize, &Process)> {
     all
 }
 
-fn row(desk: &Desk, process: &Process, depth: usize) -> Html {
-    let pages = desk.model.view.frames.used().filter(|(_, frame)| frame.owner == process.pid).count();
+/// `frames` has how many frames belong to each process.
+fn row(desk: &Desk, process: &Process, depth: usize, frames: &BTreeMap<u32, usize>) -> Html {
+    let pages = frames.get(&process.pid).copied().unwrap_or_default();
     html! {
         <tr key={process.pid} class={classes!((process.life == Life::Running).then_some("current"))}>
             <td>{ format!("{}{}", "└ ".repeat(depth.min(6)), process.pid) }</td>
