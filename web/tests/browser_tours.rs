@@ -149,7 +149,8 @@ fn walk(first: usize, of: usize) {
         return;
     }
     on_the_page(async |page: Page, _: Bench| {
-        page.load().await;
+        // The page writes down how its panes stand when it begins: what is set earlier would be lost.
+        page.open().await;
         page.eval(&format!("localStorage.setItem('faultline-panes', {})", json!(PANES))).await;
         page.open().await;
         let mut found = Vec::new();
