@@ -9,7 +9,7 @@ mod timeline;
 mod tree;
 
 pub use address::{Split, SplitField, split};
-pub use grid::{Extent, Grid, Look, Looks, Mark, Place, Room, every_frame, used_frames};
+pub use grid::{Grid, Look, Looks, Mark, Place, Room, every_frame, used_frames};
 pub use plots::{Curve, Curves, curves};
 pub use runs::{Run, runs};
 pub use space::{Cell, CellState, Leaves, Row, rows};

@@ -18,15 +18,6 @@ pub enum Place {
     Gap(u64),
 }
 
-/// Which frames are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// Those that are or were in use, with what lies between them as one cell.
-    Used,
-    /// All that there are.
-    All,
-}
-
 /// So many frames from `first` on.
 #[must_use]
 pub fn every_frame(first: PhysAddr, count: usize) -> Vec<Place> {

@@ -15,10 +15,19 @@ use super::pane::{Pane, Views};
 use super::shell::use_showing;
 use super::timeline::grouped;
 use crate::arrangement::Showing;
-use crate::layout::{Extent, every_frame, used_frames};
+use crate::layout::{every_frame, used_frames};
 use crate::linked::Selection;
 use crate::state::Frame;
 use crate::words::{frame_kind, name};
+
+/// Which frames are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Those that are or were in use, with what lies between them as one cell.
+    Used,
+    /// All that there are.
+    All,
+}
 
 /// The titles of the table's columns.
 const COLUMNS: &[&str] = &["frame", "use", "owner", "references", "mapped by"];
