@@ -2,8 +2,7 @@
 
 use yew::prelude::*;
 
-use super::desk::Desk;
-use super::facts::Props;
+use super::desk::{Desk, PaneProps};
 use super::flags::Flags;
 use super::quiz::Quiz;
 use super::walk::{entry_link, frame_link};
@@ -11,9 +10,10 @@ use crate::card::{Card, Step, When};
 use crate::protocol::{Command, Target};
 use crate::words::Told;
 
-/// The steps, and a button that plays them.
+/// The steps, and a button that plays them; nothing before the first page fault.
 #[component]
-pub(super) fn Answer(Props { desk, card }: &Props) -> Html {
+pub(super) fn Answer(PaneProps { desk }: &PaneProps) -> Html {
+    let Some(card) = &desk.model.card else { return html! { <section id="answer"></section> } };
     // What is to be predicted must not stand below the question.
     let predicting = use_context::<Quiz>().is_some_and(|quiz| quiz.predict.on);
     let shown = card.answer.iter().filter(|step| !predicting || step.when != When::Coming);

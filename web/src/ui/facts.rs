@@ -13,44 +13,42 @@ use crate::card::{Card, Place};
 use crate::linked::Selection;
 use crate::words::{self, Explained, Field, area_name, field_in};
 
-/// A card and the desk.
+/// The desk, and a card once there is one.
 #[derive(Clone, PartialEq, Properties)]
 pub(super) struct Props {
     /// The desk.
     pub desk: Desk,
-    /// The card.
-    pub card: Rc<Card>,
+    /// The card; before the first page fault it stands there without values.
+    pub card: Option<Rc<Card>>,
 }
 
 /// The registers in a grid, and below them the explanation of the one that was pressed.
 #[component]
 pub(super) fn Facts(Props { desk, card }: &Props) -> Html {
     let (open, extent) = (use_state_eq(|| None::<Field>), use_extent());
-    let trap = &card.trap;
-    let process = card.process.as_ref().map_or_else(|| "unknown".into(), crate::state::Process::label);
-    let program = match card.mode {
-        Privilege::User => card.process.as_ref().map(|process| process.name.clone()),
-        Privilege::Supervisor => Some("kernel".into()),
-        Privilege::Machine => None,
-    };
-    let fact = |which: Field, id: &'static str, value: Html| {
-        html! { <div><dt>{ label(&open, field_in(which, trap.to), which) }</dt><dd {id}>{ value }</dd></div> }
+    let card = card.as_deref();
+    let to = card.map_or(Privilege::Supervisor, |card| card.trap.to);
+    let fact = |which: Field, id: &'static str, value: &dyn Fn(&Card) -> Html| {
+        let value = card.map_or_else(|| html! { <span class="words">{ "–" }</span> }, value);
+        html! { <div><dt>{ label(&open, field_in(which, to), which) }</dt><dd {id}>{ value }</dd></div> }
     };
     html! {
         <div class="facts-box">
             <dl class="facts">
-                { fact(Field::Scause, "scause", scause(card)) }
-                { fact(Field::Stval, "stval", stval(desk, card)) }
-                { fact(Field::Sepc, "sepc", html! { trap.sepc.to_string() }) }
-                { fact(Field::Instruction, "instruction", instruction(desk)) }
-                { fact(Field::Mode, "mode", mode(desk, card)) }
-                { fact(Field::Process, "process", html! { { process } }) }
-                { fact(Field::Area, "falls-into", place(card)) }
-                { fact(Field::Satp, "satp", root(desk, card)) }
+                { fact(Field::Scause, "scause", &scause) }
+                { fact(Field::Stval, "stval", &|card| stval(desk, card)) }
+                { fact(Field::Sepc, "sepc", &|card| html! { card.trap.sepc.to_string() }) }
+                { fact(Field::Instruction, "instruction", &|_| instruction(desk)) }
+                { fact(Field::Mode, "mode", &|card| mode(desk, card)) }
+                { fact(Field::Process, "process", &process) }
+                { fact(Field::Area, "falls-into", &place) }
+                { fact(Field::Satp, "satp", &|card| root(desk, card)) }
             </dl>
-            if extent == Extent::Whole { <Origin {program} pc={trap.sepc} /> }
+            if let Some(card) = card.filter(|_| extent == Extent::Whole) {
+                <Origin program={program(card)} pc={card.trap.sepc} />
+            }
             if let Some(which) = *open {
-                { explanation(field_in(which, trap.to)) }
+                { explanation(field_in(which, to)) }
             } else if extent == Extent::Whole {
                 <p class="hint">{ "A dotted word explains itself when it is pressed." }</p>
             }
@@ -68,6 +66,20 @@ fn label(open: &UseStateHandle<Option<Field>>, explained: Explained, which: Fiel
     html! {
         <button type="button" class="term" title={sentence} aria-expanded={is_open.to_string()} onclick={toggle}>{ short }</button>
     }
+}
+
+/// Whose instruction it was.
+fn program(card: &Card) -> Option<String> {
+    match card.mode {
+        Privilege::User => card.process.as_ref().map(|process| process.name.clone()),
+        Privilege::Supervisor => Some("kernel".into()),
+        Privilege::Machine => None,
+    }
+}
+
+fn process(card: &Card) -> Html {
+    let name = card.process.as_ref().map_or_else(|| "unknown".into(), crate::state::Process::label);
+    html! { { name } }
 }
 
 fn scause(card: &Card) -> Html {

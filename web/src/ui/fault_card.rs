@@ -5,6 +5,7 @@ use yew::prelude::*;
 use super::answer::Answer;
 use super::desk::{Desk, PaneProps};
 use super::facts::Facts;
+use super::in_sight::InSight;
 use super::pane::{Pane, Views};
 use super::shell::use_showing;
 use super::walk::Walk;
@@ -14,7 +15,7 @@ use crate::card::Card;
 use crate::episode::Outcome;
 use crate::protocol::{Command, Target};
 
-/// The card, or what stands there before the first fault.
+/// The card; before the first fault it is empty.
 #[component]
 pub(super) fn FaultCard(PaneProps { desk }: &PaneProps) -> Html {
     let model = &desk.model;
@@ -23,18 +24,19 @@ pub(super) fn FaultCard(PaneProps { desk }: &PaneProps) -> Html {
         model.card.as_ref().map_or_else(|| "No page fault yet".into(), |card| title(card)).into();
     html! {
         <Pane id="fault-card" {title} class={classes!("card", model.card.as_ref().is_some_and(|card| card.is_over).then_some("past"))} aside={aside(desk)} sentence={sentence(desk)} views={Views::PictureAndTable}>
-            if let Some(card) = &model.card {
-                <Facts desk={desk.clone()} card={card.clone()} />
-                if showing == Showing::Table {
-                    <WalkTable desk={desk.clone()} card={card.clone()} />
-                } else {
-                    <Walk desk={desk.clone()} card={card.clone()} />
-                }
-                <Answer desk={desk.clone()} card={card.clone()} />
-            } else if model.explored.is_some() && model.history.episodes.is_empty() {
+            if model.card.is_none() && model.explored.is_some() && model.history.episodes.is_empty() {
                 <p id="no-faults">{ "This run has no page fault: every page was mapped before the program touched it." }</p>
             } else {
-                <p class="hint">{ "Press “Next fault” to run up to the first page fault." }</p>
+                if model.card.is_none() {
+                    <p class="hint">{ "Press “Next fault” to run up to the first page fault." }</p>
+                }
+                <Facts desk={desk.clone()} card={model.card.clone()} />
+                if showing == Showing::Table {
+                    <InSight<WalkTable> desk={desk.clone()} id="walk-table" />
+                } else {
+                    <InSight<Walk> desk={desk.clone()} id="walk" />
+                }
+                <InSight<Answer> desk={desk.clone()} id="answer" />
             }
         </Pane>
     }

@@ -1,5 +1,5 @@
-//! Panes that nobody sees are drawn after those that somebody sees, so that a step reaches the screen sooner. On a phone
-//! that is nearly all of them.
+//! What nobody sees, a pane or a long part of one, is drawn after what somebody sees, so that a step reaches the screen
+//! sooner. On a phone that is nearly all of the page.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,10 +9,10 @@ use web_sys::{IntersectionObserver, IntersectionObserverEntry, IntersectionObser
 use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
-use super::painting::with_next_frame;
+use super::painting::{after, when_idle, with_next_frame};
 
-/// How near the window's edge a pane counts as seen: it must be up to date when it is scrolled into view.
-const NEAR: &str = "150px";
+/// How near the window's edge a pane counts as seen.
+const NEAR: &str = "16px";
 /// Milliseconds that a pane out of sight waits for more while the machine runs.
 const WHILE_RUNNING: i32 = 200;
 
@@ -93,17 +93,15 @@ fn use_desk_in_sight(desk: &Desk, id: &'static str) -> Desk {
     sight.borrow().drawn.clone()
 }
 
-/// Draws the pane so many milliseconds after the next frame.
+/// Draws the pane so many milliseconds after the next frame, when the browser has nothing else to do.
 fn catch_up_later(sight: Shared, again: UseForceUpdateHandle, delay: i32) {
-    with_next_frame(move || {
-        let draw = Closure::once_into_js(move || {
-            sight.borrow_mut().catch_up();
-            again.force_update();
-        });
-        if let Some(window) = web_sys::window() {
-            let draw = draw.unchecked_ref();
-            let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(draw, delay);
-        }
+    let draw = move || {
+        sight.borrow_mut().catch_up();
+        again.force_update();
+    };
+    with_next_frame(move || match delay {
+        0 => when_idle(draw),
+        _ => after(delay, move || when_idle(draw)),
     });
 }
 

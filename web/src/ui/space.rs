@@ -21,7 +21,7 @@ pub(super) fn AddressSpace(PaneProps { desk }: &PaneProps) -> Html {
     let aside = process.map_or_else(String::new, Process::label);
     let showing = use_showing("address-space");
     html! {
-        <Pane id="address-space" {aside} sentence={process.map_or_else(|| runs::sentence(desk), |process| sentence(desk, process))} views={Views::PictureAndTable}>
+        <Pane id="address-space" {aside} class={classes!(desk.model.table().is_none().then_some("waiting"))} sentence={process.map_or_else(|| runs::sentence(desk), |process| sentence(desk, process))} views={Views::PictureAndTable}>
             if let Some(process) = process {
                 if process.areas.is_empty() {
                     <p class="hint">{ format!("{} has no memory: it is not loaded yet, or it is gone.", process.label()) }</p>

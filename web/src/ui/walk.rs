@@ -7,8 +7,7 @@ use faultline_abi::sv39::{Check, ENTRIES, WalkStep};
 use faultline_abi::{PhysAddr, VirtAddr};
 use yew::prelude::*;
 
-use super::desk::Desk;
-use super::facts::Props;
+use super::desk::{Desk, PaneProps};
 use super::flags::Flags;
 use super::term::Term;
 use crate::card::Card;
@@ -20,9 +19,10 @@ use crate::words::{self, Field, field};
 /// Classes that differ only in the names of their animations.
 const TURNS: [&str; 3] = ["first-turn", "second-turn", "third-turn"];
 
-/// The split address and the levels under it.
+/// The split address and the levels under it; nothing before the first page fault.
 #[component]
-pub(super) fn Walk(Props { desk, card }: &Props) -> Html {
+pub(super) fn Walk(PaneProps { desk }: &PaneProps) -> Html {
+    let Some(card) = &desk.model.card else { return html! { <section id="walk"></section> } };
     let va = VirtAddr::new(card.trap.stval);
     // Names of the same animation take turns: an element that stays begins it anew only under another name, and to
     // make every element anew at each page fault takes many times as long.

@@ -4,7 +4,7 @@ use faultline_abi::VirtAddr;
 use faultline_abi::sv39::WalkStep;
 use yew::prelude::*;
 
-use super::facts::Props;
+use super::desk::PaneProps;
 use super::flags::Flags;
 use super::walk::{entry_link, frame_link, stopped, table_name};
 
@@ -13,7 +13,8 @@ const COLUMNS: [&str; 6] = ["table", "at", "index", "entry at", "entry", "flags"
 
 /// The entries that the walk read, root first, and why it stopped.
 #[component]
-pub(super) fn WalkTable(Props { desk, card }: &Props) -> Html {
+pub(super) fn WalkTable(PaneProps { desk }: &PaneProps) -> Html {
+    let Some(card) = &desk.model.card else { return html! { <section id="walk-table"></section> } };
     let va = VirtAddr::new(card.trap.stval);
     let last = card.walk().len().saturating_sub(1);
     let failed = |i: usize| card.trap.check.filter(|_| i == last);
@@ -30,13 +31,13 @@ pub(super) fn WalkTable(Props { desk, card }: &Props) -> Html {
         }
     };
     html! {
-        <div class="scroll" tabindex="0" role="group" aria-label="The page-table walk">
+        <section class="scroll" id="walk-table" tabindex="0" aria-label="The page-table walk">
             <table id="walk-rows">
                 <caption class="visually-hidden">{ format!("The walk for {va}") }</caption>
                 <thead><tr>{ for COLUMNS.iter().map(|&title| html! { <th scope="col">{ title }</th> }) }</tr></thead>
                 <tbody>{ for card.walk().iter().enumerate().map(row) }</tbody>
             </table>
             { for card.trap.check.map(stopped) }
-        </div>
+        </section>
     }
 }

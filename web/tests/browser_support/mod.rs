@@ -125,7 +125,7 @@ impl Page {
 
     /// Waits until panes out of sight are drawn, too: they are behind by a frame.
     pub(crate) async fn caught_up(&self) {
-        const LATER: &str = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 10))))";
+        const LATER: &str = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => requestIdleCallback(() => setTimeout(done, 10)))))";
         self.eval(LATER).await;
     }
 
