@@ -39,7 +39,7 @@ pub(super) fn PageTable(PaneProps { desk }: &PaneProps) -> Html {
         }
     };
     html! {
-        <Pane id="page-table" class={classes!(desk.model.table().is_none().then_some("waiting"))} aside={html! { <Roots desk={desk.clone()} /> }} sentence={sentence(desk)} views={Views::PictureAndTable}>{ body }</Pane>
+        <Pane id="page-table" aside={html! { <Roots desk={desk.clone()} /> }} sentence={sentence(desk)} views={Views::PictureAndTable}>{ body }</Pane>
     }
 }
 
