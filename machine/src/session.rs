@@ -29,7 +29,7 @@ pub use branches::{Branch, BranchId};
 pub use search::{Condition, Direction};
 
 use branches::{Branches, Future};
-use keyframes::{Keyframes, thin_out};
+use keyframes::{FAR_STEPS, Keyframes, thin_out};
 use search::Search;
 
 /// What a session runs.
@@ -341,7 +341,8 @@ impl Session {
     }
 
     /// Goes to a step that is known, in whatever direction, from the nearest moment that was kept. On the way
-    /// back moments are kept close before it, so that the next step back is short.
+    /// back moments are kept close before it, so that the next step back is short; and the place itself is kept where
+    /// the way was long, because people come back to where they have been.
     fn go_to_known(&mut self, step: u64) {
         let here = self.step();
         let backwards = step < here;
@@ -357,7 +358,11 @@ impl Session {
                 self.keyframes.keep_near(stop, moment);
             }
         }
+        let from = self.step();
         self.driver.run_to(step, &mut NoObserver);
+        if step.saturating_sub(from) >= FAR_STEPS {
+            self.keyframes.keep_near(step, self.driver.keep());
+        }
     }
 
     /// Leaves all that is known behind `step`, where the session stands: it becomes a branch.
@@ -464,6 +469,7 @@ impl Session {
             RunEnd::WaitingForInput => Some(Progress::WaitingForInput),
             RunEnd::Exited(code) => {
                 self.exit = Some(code);
+                self.keyframes.keep_near(self.step(), self.driver.keep());
                 Some(Progress::Ended(code))
             }
         }

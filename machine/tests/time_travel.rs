@@ -65,6 +65,30 @@ fn echo(inputs: Vec<Input>) -> Session {
     Session::load(Boot { scenario, kernel: elf(&ECHO), disk: None }).unwrap()
 }
 
+/// The way to it is long: it is replayed once only.
+#[test]
+fn a_place_far_from_what_was_kept_is_kept_when_somebody_has_been_there() {
+    let Some(guest) = guest() else { return };
+    let mut session = session(&guest, &shipped("lazy-sbrk"));
+    session.forward(Goal::End, u64::MAX);
+    let end = session.position().step;
+    let mut go = |step: u64| {
+        session.seek_step(0);
+        let before = session.keyframes().1;
+        session.seek_step(step);
+        (session.keyframes().1 - before, state(&session))
+    };
+    let (first, there) = go(end - 300_000);
+    let (second, again) = go(end - 300_000);
+    assert!(first > 0, "it was not kept");
+    assert_eq!(second, 0, "it was kept twice");
+    assert!(there == again, "the place is another one");
+    let (at_the_end, _) = go(end);
+    assert_eq!(at_the_end, 0, "the end is kept when it is found");
+    let (near, _) = go(50_000);
+    assert_eq!(near, 0, "a short way needs no keyframe");
+}
+
 /// A move of a walk.
 #[derive(Clone, Debug)]
 enum Move {

@@ -24,6 +24,8 @@ const DETECTORS_MAX: usize = 16;
 const NEAR_MAX: usize = 48;
 const NEAR_BYTES_MAX: usize = 30 << 20;
 const NEAR_STEPS: u64 = 1 << 13;
+/// A replay of so many steps, about a millisecond in a browser, is not done again for the same place.
+pub(super) const FAR_STEPS: u64 = 1 << 17;
 
 /// A moment that was kept.
 #[derive(Clone, Debug)]
