@@ -104,6 +104,42 @@ fn frames_are_painted_and_can_be_walked_by_key() {
     });
 }
 
+/// A step by key; then, when the new place has just been written and nothing is drawn yet, the address on the card and
+/// whether the walk is another one already.
+const STEP: &str = "new Promise(done => {
+    const walk = document.querySelector('#walk'), before = walk.textContent;
+    const watch = new MutationObserver(() => {
+        watch.disconnect();
+        done([document.querySelector('#stval').textContent, walk.textContent !== before]);
+    });
+    watch.observe(document.querySelector('#position'), { subtree: true, childList: true, characterData: true });
+    document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
+})";
+
+#[test]
+fn what_is_out_of_sight_follows_what_is_in_sight() {
+    on_the_page(async |page: Page, _| {
+        page.browser.client.set_window_size(1280, 700).await.expect("a window");
+        page.open().await;
+        page.moved(page.browser.key("Home")).await;
+        for register in ["#scause", "#stval", "#sepc"] {
+            assert_eq!(page.text(register).await, "–", "the card has no values before the first page fault");
+        }
+        assert_eq!(page.text("#walk").await, "");
+        page.eval("scrollTo(0, 0)").await;
+        page.caught_up().await;
+        let first = page.eval(STEP).await;
+        page.until("the walk", "document.querySelector('#check')").await;
+        assert_eq!(first, json!([page.text("#stval").await, false]), "the walk is not waited for");
+        page.eval("document.querySelector('#walk').scrollIntoView({block: 'center'})").await;
+        page.caught_up().await;
+        let second = page.eval(STEP).await;
+        assert_eq!(second, json!([page.text("#stval").await, true]), "what is looked at is drawn at once");
+        assert_ne!(first[0], second[0]);
+        page
+    });
+}
+
 #[test]
 fn the_hand_looks_and_a_page_goes_to_swap() {
     on_the_page(async |page: Page, _| {
