@@ -153,7 +153,7 @@ impl Session {
         let budget = step.saturating_add(max_steps);
         match self.known_target(goal) {
             Some(target) if target <= self.frontier => {
-                self.go_to_known(target);
+                self.visit(target);
                 Progress::Reached
             }
             target => self.explore(goal, target.unwrap_or(u64::MAX), budget),
@@ -191,7 +191,7 @@ impl Session {
     pub fn seek_step(&mut self, step: u64) -> Progress {
         self.give_up_search();
         if step <= self.frontier {
-            self.go_to_known(step);
+            self.visit(step);
             return Progress::Reached;
         }
         self.forward(Goal::Step(step), u64::MAX)
@@ -341,8 +341,7 @@ impl Session {
     }
 
     /// Goes to a step that is known, in whatever direction, from the nearest moment that was kept. On the way
-    /// back moments are kept close before it, so that the next step back is short; and the place itself is kept where
-    /// the way was long, because people come back to where they have been.
+    /// back moments are kept close before it, so that the next step back is short.
     fn go_to_known(&mut self, step: u64) {
         let here = self.step();
         let backwards = step < here;
@@ -358,11 +357,24 @@ impl Session {
                 self.keyframes.keep_near(stop, moment);
             }
         }
-        let from = self.step();
         self.driver.run_to(step, &mut NoObserver);
-        if step.saturating_sub(from) >= FAR_STEPS {
-            self.keyframes.keep_near(step, self.driver.keep());
+    }
+
+    /// Goes to a step that is known because somebody wants to be there. People come back to where they have been, so
+    /// the place is kept where it is far from what was kept.
+    fn visit(&mut self, step: u64) {
+        let kept = self.keyframes.before(step).map_or(0, |kept| kept.step);
+        let here = Some(self.step()).filter(|&here| here <= step);
+        let way = step - here.map_or(kept, |here| here.max(kept));
+        self.go_to_known(step);
+        if way >= FAR_STEPS {
+            self.keep_place();
         }
+    }
+
+    fn keep_place(&mut self) {
+        let (step, moment) = (self.step(), self.driver.keep());
+        self.keyframes.keep_near(step, moment);
     }
 
     /// Leaves all that is known behind `step`, where the session stands: it becomes a branch.
@@ -434,7 +446,10 @@ impl Session {
         }
         match self.step() {
             step if step >= target => Progress::Reached,
-            step if step >= self.limit => Progress::OutOfInstructions,
+            step if step >= self.limit => {
+                self.keep_place();
+                Progress::OutOfInstructions
+            }
             _ => Progress::Budget,
         }
     }
@@ -469,7 +484,7 @@ impl Session {
             RunEnd::WaitingForInput => Some(Progress::WaitingForInput),
             RunEnd::Exited(code) => {
                 self.exit = Some(code);
-                self.keyframes.keep_near(self.step(), self.driver.keep());
+                self.keep_place();
                 Some(Progress::Ended(code))
             }
         }

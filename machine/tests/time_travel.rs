@@ -87,6 +87,10 @@ fn a_place_far_from_what_was_kept_is_kept_when_somebody_has_been_there() {
     assert_eq!(at_the_end, 0, "the end is kept when it is found");
     let (near, _) = go(50_000);
     assert_eq!(near, 0, "a short way needs no keyframe");
+    session.seek_step(end - 150_000);
+    let before = session.keyframes().1;
+    session.seek_step(end - 140_000);
+    assert_eq!(session.keyframes().1, before, "nor does a step from where one is");
 }
 
 /// A move of a walk.
