@@ -13,7 +13,7 @@ use crate::words::Told;
 /// The steps, and a button that plays them; nothing before the first page fault.
 #[component]
 pub(super) fn Answer(PaneProps { desk }: &PaneProps) -> Html {
-    let Some(card) = &desk.model.card else { return html! { <section id="answer"></section> } };
+    let Some(card) = &desk.model.card else { return html! { <section id="answer" hidden=true></section> } };
     // What is to be predicted must not stand below the question.
     let predicting = use_context::<Quiz>().is_some_and(|quiz| quiz.predict.on);
     let shown = card.answer.iter().filter(|step| !predicting || step.when != When::Coming);

@@ -10,6 +10,7 @@ use yew::prelude::*;
 
 use super::desk::{Desk, PaneProps};
 use super::painting::{after, when_idle, with_next_frame};
+use super::whole::{Extent, use_extent};
 
 /// How near the window's edge a pane counts as seen.
 const NEAR: &str = "16px";
@@ -68,16 +69,17 @@ impl Sight {
 
 type Shared = Rc<RefCell<Sight>>;
 
-/// What the pane is to draw now.
+/// What the pane is to draw now. The first page fault of a visit is drawn whole: there is nothing else yet.
 #[hook]
 fn use_desk_in_sight(desk: &Desk, id: &'static str) -> Desk {
     let again = use_force_update();
+    let first = use_extent() == Extent::Fault;
     let sight =
         use_mut_ref(|| Sight { is_seen: true, drawn: desk.clone(), latest: desk.clone(), is_due: false });
     {
         let mut now = sight.borrow_mut();
         now.latest = desk.clone();
-        if now.is_seen {
+        if now.is_seen || first {
             now.catch_up();
         } else if now.is_behind() && !now.is_due {
             now.is_due = true;

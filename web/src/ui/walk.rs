@@ -22,7 +22,7 @@ const TURNS: [&str; 3] = ["first-turn", "second-turn", "third-turn"];
 /// The split address and the levels under it; nothing before the first page fault.
 #[component]
 pub(super) fn Walk(PaneProps { desk }: &PaneProps) -> Html {
-    let Some(card) = &desk.model.card else { return html! { <section id="walk"></section> } };
+    let Some(card) = &desk.model.card else { return html! { <section id="walk" hidden=true></section> } };
     let va = VirtAddr::new(card.trap.stval);
     // Names of the same animation take turns: an element that stays begins it anew only under another name, and to
     // make every element anew at each page fault takes many times as long.

@@ -14,7 +14,9 @@ const COLUMNS: [&str; 6] = ["table", "at", "index", "entry at", "entry", "flags"
 /// The entries that the walk read, root first, and why it stopped.
 #[component]
 pub(super) fn WalkTable(PaneProps { desk }: &PaneProps) -> Html {
-    let Some(card) = &desk.model.card else { return html! { <section id="walk-table"></section> } };
+    let Some(card) = &desk.model.card else {
+        return html! { <section id="walk-table" hidden=true></section> };
+    };
     let va = VirtAddr::new(card.trap.stval);
     let last = card.walk().len().saturating_sub(1);
     let failed = |i: usize| card.trap.check.filter(|_| i == last);
