@@ -26,7 +26,7 @@ pub(super) struct Props {
     pub id: &'static str,
 }
 
-/// The pane `P`, drawn at once where it is in sight and after the next frame elsewhere.
+/// The pane `P`, drawn at once where it is in sight and when the browser is idle elsewhere.
 #[component]
 pub(super) fn InSight<P>(Props { desk, id }: &Props) -> Html
 where
