@@ -341,8 +341,9 @@ impl Session {
     }
 
     /// Goes to a step that is known, in whatever direction, from the nearest moment that was kept. On the way
-    /// back moments are kept close before it, so that the next step back is short.
-    fn go_to_known(&mut self, step: u64) {
+    /// back moments are kept close before it, so that the next step back is short. Returns how many steps had to be
+    /// replayed from the last moment that was kept.
+    fn go_to_known(&mut self, step: u64) -> u64 {
         let here = self.step();
         let backwards = step < here;
         if let Some(kept) = self.keyframes.before(step)
@@ -357,17 +358,15 @@ impl Session {
                 self.keyframes.keep_near(stop, moment);
             }
         }
+        let from = self.step();
         self.driver.run_to(step, &mut NoObserver);
+        step.saturating_sub(from)
     }
 
     /// Goes to a step that is known because somebody wants to be there. People come back to where they have been, so
     /// the place is kept where it is far from what was kept.
     fn visit(&mut self, step: u64) {
-        let kept = self.keyframes.before(step).map_or(0, |kept| kept.step);
-        let here = Some(self.step()).filter(|&here| here <= step);
-        let way = step - here.map_or(kept, |here| here.max(kept));
-        self.go_to_known(step);
-        if way >= FAR_STEPS {
+        if self.go_to_known(step) >= FAR_STEPS {
             self.keep_place();
         }
     }

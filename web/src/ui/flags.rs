@@ -15,7 +15,7 @@ pub(super) struct Props {
 
 /// The letters, highest bit first; a set bit is filled, a clear one shows a dash.
 ///
-/// There are hundreds of them on the page, nine elements each: the browser makes them faster from text than one by one.
+/// There are dozens of them on the page, nine elements each: the browser makes them faster from text than one by one.
 #[component]
 pub(super) fn Flags(props: &Props) -> Html {
     let text = FlagLetters(props.pte).to_string();

@@ -123,7 +123,7 @@ impl Page {
         }
     }
 
-    /// Waits until panes out of sight are drawn, too: they are behind by a frame.
+    /// Waits until panes out of sight are drawn, too: the browser does that when it is idle.
     pub(crate) async fn caught_up(&self) {
         const LATER: &str = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => requestIdleCallback(() => setTimeout(done, 10)))))";
         self.eval(LATER).await;
