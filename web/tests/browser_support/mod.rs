@@ -173,11 +173,12 @@ impl Page {
         list.select_by_index(option).await.unwrap_or_else(|error| panic!("#{id}: {error}"));
     }
 
-    /// Waits until nothing has changed for a moment.
+    /// Waits until nothing has changed for longer than a pane out of sight may stay behind: 200 ms after a run and
+    /// 100 ms until the browser is idle.
     pub(crate) async fn at_ease(&self) {
         const QUIET: &str = "new Promise(done => {
             let timer;
-            const wait = () => { clearTimeout(timer); timer = setTimeout(() => { watch.disconnect(); done(true) }, 150) };
+            const wait = () => { clearTimeout(timer); timer = setTimeout(() => { watch.disconnect(); done(true) }, 350) };
             const watch = new MutationObserver(wait);
             watch.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
             wait();
@@ -185,7 +186,7 @@ impl Page {
         self.eval(QUIET).await;
     }
 
-    /// What the panes show, for comparing two visits to the same place: every element with its
+    /// What the panes show once all have followed, for comparing two visits to the same place: every element with its
     /// attributes in alphabetical order, and every text.
     pub(crate) async fn panes(&self) -> Value {
         const FORM: &str = "(function form(node) {
@@ -195,6 +196,7 @@ impl Page {
         })(document.getElementById(id))";
         let ids =
             ["tour", "fault-card", "address-space", "page-table", "frames", "console", "processes", "events"];
+        self.at_ease().await;
         self.eval(&format!("{}.map(id => {FORM})", json!(ids))).await
     }
 }
