@@ -1,6 +1,7 @@
 //! Paints cells on a canvas.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
@@ -25,7 +26,7 @@ pub(super) struct Painter {
 struct Frame {
     grid: Grid,
     scale: f64,
-    palette: Palette,
+    palette: Rc<Palette>,
 }
 
 impl Painter {
@@ -38,7 +39,8 @@ impl Painter {
         cursor: Option<usize>,
     ) {
         let scale = web_sys::window().map_or(1.0, |window| window.device_pixel_ratio());
-        let Some(palette) = Palette::read(canvas) else { return };
+        let known = self.frame.as_ref().map(|frame| &frame.palette);
+        let Some(palette) = Palette::current(canvas, known) else { return };
         let frame = Frame { grid, scale, palette };
         let Some(context) = context(canvas) else { return };
         let anew = self.frame.as_ref() != Some(&frame) || self.looks.len() != looks.len();
