@@ -141,8 +141,14 @@ impl Page {
         self.caught_up().await;
     }
 
+    /// Waits until there is such an element: the first page fault stands there before the rest of the page does.
+    async fn there_is(&self, css: &str) {
+        self.until(css, &format!("document.querySelector({})", json!(css))).await;
+    }
+
     /// Presses an element as a mouse does.
     pub(crate) async fn click(&self, css: &str) {
+        self.there_is(css).await;
         let element =
             self.browser.client.find(Locator::Css(css)).await.unwrap_or_else(|_| panic!("no {css}"));
         element.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
@@ -160,6 +166,7 @@ impl Page {
 
     /// Chooses a scenario by its file's name; nothing where it is the present one.
     pub(crate) async fn choose_scenario(&self, file: &str) {
+        self.there_is(&format!("#scenario option[value='{file}']")).await;
         self.eval(&format!(
             "(s => {{ if (s.value === {file}) return; s.value = {file}; s.dispatchEvent(new Event('change', {{bubbles: true}})) }})(document.querySelector('#scenario'))",
             file = json!(file)
@@ -169,6 +176,7 @@ impl Page {
 
     /// Chooses an option of a list.
     pub(crate) async fn choose(&self, id: &str, option: usize) {
+        self.there_is(&format!("#{id} option")).await;
         let list = self.browser.client.find(Locator::Id(id)).await.unwrap_or_else(|_| panic!("no #{id}"));
         list.select_by_index(option).await.unwrap_or_else(|error| panic!("#{id}: {error}"));
     }

@@ -155,8 +155,7 @@ fn what_was_saved_can_be_opened_again_by_the_button() {
         }
         assert!(std::fs::read_to_string(&file).expect("it was saved").contains("A note of mine."));
         // What is saved is not offered again.
-        page.load().await;
-        page.until("the first page fault", "!!document.querySelector('#check')").await;
+        page.open().await;
         assert_eq!(page.eval("!!document.querySelector('#unsaved')").await, false);
         page.choose_scenario("guard-page.json").await;
         page.shows("#falls-into", "guard page").await;
