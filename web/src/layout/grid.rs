@@ -163,27 +163,27 @@ pub struct Looks<'a> {
 
 impl Looks<'_> {
     /// How each place looks. They stand in order of address, and so do the known frames, of which there are few beside
-    /// all that there is: they are gone through side by side.
+    /// all that there is: the others are only told from gaps.
     #[must_use]
     pub fn of(&self, places: &[Place]) -> Vec<Look> {
         let mut flags: BTreeMap<PhysAddr, PteFlags> = BTreeMap::new();
         for page in self.mapped {
             *flags.entry(page.frame()).or_insert(PteFlags::empty()) |= page.pte.flags();
         }
-        let mut known = self.view.frames.by_address.iter().peekable();
-        let look = |place: &Place| {
-            let Place::Frame(address) = *place else { return Look::default().with(Mark::Gap, true) };
-            while known.next_if(|(at, _)| **at < address).is_some() {}
-            let frame = known.next_if(|(at, _)| **at == address).map(|(_, frame)| frame);
-            self.look(address, frame, &flags)
-        };
-        places.iter().map(look).collect()
+        let plain = |place: &Place| Look::default().with(Mark::Gap, matches!(place, Place::Gap(_)));
+        let mut looks: Vec<Look> = places.iter().map(plain).collect();
+        let known = self.view.frames.by_address.iter().map(|(&address, frame)| (address, frame));
+        for (at, address, frame) in standing(places, known) {
+            looks[at] = self.look(address, frame, &flags);
+        }
+        for (at, ..) in standing(places, self.selected.iter().map(|&address| (address, ()))) {
+            looks[at] = looks[at].with(Mark::Selected, true);
+        }
+        looks
     }
 
-    fn look(&self, address: PhysAddr, frame: Option<&Frame>, flags: &BTreeMap<PhysAddr, PteFlags>) -> Look {
-        let plain = Look::default().with(Mark::Selected, self.selected.contains(&address));
-        let Some(frame) = frame else { return plain };
-        let fresh = plain.with(Mark::Fresh, frame.last >= self.fresh_from);
+    fn look(&self, address: PhysAddr, frame: &Frame, flags: &BTreeMap<PhysAddr, PteFlags>) -> Look {
+        let fresh = Look::default().with(Mark::Fresh, frame.last >= self.fresh_from);
         if frame.refs == 0 {
             return fresh;
         }
@@ -194,6 +194,35 @@ impl Looks<'_> {
             .with(Mark::Dirty, has(PteFlags::D))
             .with(Mark::Hand, self.view.reclaim.hand == Some(address))
     }
+}
+
+/// Where frames stand among the places, both in order of address; those that stand nowhere are left out. Where every
+/// frame is a place, one is as far from the last as its address is.
+fn standing<'a, T>(
+    places: &'a [Place],
+    frames: impl Iterator<Item = (PhysAddr, T)> + 'a,
+) -> impl Iterator<Item = (usize, PhysAddr, T)> + 'a
+where
+    T: 'a,
+{
+    let mut at = 0;
+    let is_before = |place: &Place, address| !matches!(place, Place::Frame(here) if *here >= address);
+    frames.filter_map(move |(address, what)| {
+        let jump = at + jump(places.get(at), address);
+        if places.get(jump) == Some(&Place::Frame(address)) {
+            at = jump;
+        }
+        while places.get(at).is_some_and(|place| is_before(place, address)) {
+            at += 1;
+        }
+        (places.get(at) == Some(&Place::Frame(address))).then_some((at, address, what))
+    })
+}
+
+/// Frames from a place to an address.
+fn jump(from: Option<&Place>, to: PhysAddr) -> usize {
+    let Some(Place::Frame(from)) = from else { return 0 };
+    usize::try_from(to.get().saturating_sub(from.get()) / PAGE_SIZE).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -259,5 +288,16 @@ mod tests {
         assert!(table.shows(Mark::Selected) && !table.shows(Mark::Fresh));
         assert!(gap.shows(Mark::Gap) && gap.kind().is_none());
         assert!(free.kind().is_none() && free.shows(Mark::Fresh));
+        // Among all frames that there are the same ones look the same, and all others like nothing.
+        let all = every_frame(PhysAddr::new(0x8000_0000), 300);
+        let among_all = Looks { view: &view, mapped: &mapped, selected: &selected, fresh_from: 5 }.of(&all);
+        assert_eq!([among_all[0x100], among_all[0x101], among_all[0x105]], [shared, table, free]);
+        assert_eq!(among_all.iter().filter(|look| **look != Look::default()).count(), 3);
+        // Frames beside the memory stand nowhere.
+        let less = every_frame(PhysAddr::new(0x8010_1000), 2);
+        assert_eq!(
+            Looks { view: &view, mapped: &mapped, selected: &selected, fresh_from: 5 }.of(&less),
+            [table, Look::default()]
+        );
     }
 }

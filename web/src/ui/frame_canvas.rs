@@ -27,28 +27,33 @@ pub(super) struct Props {
     pub desk: Desk,
     /// What stands in each cell.
     pub places: Rc<Vec<Place>>,
+    /// Whether it is not to be seen. It keeps its pixels then: for another canvas they have to be found and painted anew.
+    #[prop_or_default]
+    pub hidden: bool,
 }
 
 /// The canvas, and a line that tells of the cell under the pointer or the cursor.
 #[component]
-pub(super) fn FrameCanvas(Props { desk, places }: &Props) -> Html {
+pub(super) fn FrameCanvas(Props { desk, places, hidden }: &Props) -> Html {
     let (surface, canvas) = (use_node_ref(), use_node_ref());
     let room = use_room(surface.clone());
     let is_max = use_shell().arrangement.maximised() == Some("frames");
     let cursor = use_state_eq(|| None::<usize>);
     let grid = Grid::fitting(places.len(), room, HEIGHTS[usize::from(is_max)]);
     let painter = use_mut_ref(Painter::default);
+    let is_seen = !hidden && room.width > 0;
     {
-        let (canvas, looks, cursor) = (canvas.clone(), looks(desk, places), *cursor);
+        let (canvas, cursor) = (canvas.clone(), *cursor);
+        let looks = if is_seen { looks(desk, places) } else { Vec::new() };
         use_effect(move || {
-            if let Some(canvas) = canvas.cast::<HtmlCanvasElement>().filter(|_| room.width > 0) {
+            if let Some(canvas) = canvas.cast::<HtmlCanvasElement>().filter(|_| is_seen) {
                 painter.borrow_mut().paint(&canvas, grid, &looks, cursor);
             }
         });
     }
     let under = cursor.and_then(|at| places.get(at).copied());
     html! {
-        <div class="frames" ref={surface}>
+        <div class="frames" ref={surface} hidden={*hidden}>
             <span hidden=true class="palette">
                 { for KINDS.iter().map(|&(_, class, _)| html! { <i class={classes!("cell", class)}></i> }) }
                 <i class="cell free"></i><i class="cell selected-sample"></i><i class="cell fresh-sample"></i>

@@ -55,17 +55,16 @@ pub(super) fn Frames(PaneProps { desk }: &PaneProps) -> Html {
         Extent::All => all,
         Extent::Used => Rc::new(used_frames(&desk.model.view.frames)),
     };
+    let is_empty = desk.model.view.frames.by_address.is_empty();
     let body = match showing {
         Showing::Folded => html! {},
-        _ if desk.model.view.frames.by_address.is_empty() => {
-            html! { <p class="hint">{ "The kernel has not taken a frame yet." }</p> }
-        }
         Showing::Picture => html! {
             <>
-                <FrameCanvas desk={desk.clone()} places={places} />
-                { legend(desk) }
+                <FrameCanvas desk={desk.clone()} {places} hidden={is_empty} />
+                { if is_empty { nothing() } else { legend(desk) } }
             </>
         },
+        Showing::Table if is_empty => nothing(),
         Showing::Table => table(desk),
     };
     html! {
@@ -74,6 +73,10 @@ pub(super) fn Frames(PaneProps { desk }: &PaneProps) -> Html {
             { for desk.linked.frames.iter().map(|&frame| html! { <FrameDetails desk={desk.clone()} {frame} /> }) }
         </Pane>
     }
+}
+
+fn nothing() -> Html {
+    html! { <p class="hint">{ "The kernel has not taken a frame yet." }</p> }
 }
 
 fn sentence(desk: &Desk, used: usize) -> String {

@@ -6,7 +6,7 @@ use yew::prelude::*;
 
 use crate::layout::Room;
 
-/// The room of the element.
+/// The room of the element; while it is hidden, the one that it had.
 #[hook]
 pub(super) fn use_room(element: NodeRef) -> Room {
     let room = use_state_eq(Room::default);
@@ -16,6 +16,9 @@ pub(super) fn use_room(element: NodeRef) -> Room {
         let measured = observed.clone();
         let resized = Closure::<dyn Fn()>::new(move || {
             let now = measured.as_ref().map_or(0, Element::client_width);
+            if now == 0 {
+                return;
+            }
             report.set(Room { width: u32::try_from(now).unwrap_or(0), rem: rem().unwrap_or(16) });
         });
         let observer = ResizeObserver::new(resized.as_ref().unchecked_ref()).ok();
