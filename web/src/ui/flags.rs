@@ -15,27 +15,40 @@ pub(super) struct Props {
 
 /// The letters, highest bit first; a set bit is filled, a clear one shows a dash.
 ///
-/// There are dozens of them on the page, nine elements each: the browser makes them faster from text than one by one.
+/// There are dozens of them on the page. So they are made from text, letters that look alike share an element, and tabs
+/// keep them at equal distances.
 #[component]
 pub(super) fn Flags(props: &Props) -> Html {
     let text = FlagLetters(props.pte).to_string();
     let guilty = props.failed.map_or(PteFlags::empty(), guilty);
-    let mut html =
-        format!(r#"<span class="flags" role="img" aria-label="{}" title="{text}">"#, spoken(&text));
-    for (letter, bit) in text.chars().zip((0..8).rev()) {
-        let is_guilty = guilty.contains(PteFlags::from_bits_truncate(1 << bit));
-        let class = match (letter, is_guilty) {
-            ('-', false) => "<span>",
-            ('-', true) => r#"<span class="failed">"#,
-            (_, false) => r#"<span class="set">"#,
-            (_, true) => r#"<span class="set failed">"#,
-        };
-        html.push_str(class);
-        html.push(letter);
-        html.push_str("</span>");
-    }
-    html.push_str("</span>");
+    let is_guilty = |bit: u8| guilty.contains(PteFlags::from_bits_truncate(1 << bit));
+    let letters: Vec<(char, bool)> = text.chars().zip((0..8).rev().map(is_guilty)).collect();
+    let alike = |a: &(char, bool), b: &(char, bool)| look(*a) == look(*b);
+    let runs: Vec<String> = letters.chunk_by(alike).map(run).collect();
+    let html = format!(
+        r#"<span class="flags" role="img" aria-label="{}" title="{text}">{}</span>"#,
+        spoken(&text),
+        runs.join("\t")
+    );
     Html::from_html_unchecked(html.into())
+}
+
+/// How a letter looks that stands for a set bit or not, and whether the check looked at that.
+const fn look((letter, is_guilty): (char, bool)) -> &'static str {
+    match (letter, is_guilty) {
+        ('-', false) => "",
+        ('-', true) => "failed",
+        (_, false) => "set",
+        (_, true) => "set failed",
+    }
+}
+
+fn run(letters: &[(char, bool)]) -> String {
+    let text: Vec<String> = letters.iter().map(|(letter, _)| letter.to_string()).collect();
+    match (look(letters[0]), text.join("\t")) {
+        ("", text) => text,
+        (class, text) => format!(r#"<span class="{class}">{text}</span>"#),
+    }
 }
 
 /// The flags as they are read out: the set ones, or none.
