@@ -54,6 +54,7 @@ mod plots;
 mod policies;
 mod predict;
 mod presenter;
+mod pressed;
 mod processes;
 mod pulse;
 mod quiz;

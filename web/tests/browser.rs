@@ -99,6 +99,35 @@ fn the_page_table_shows_the_new_entry_once_the_kernel_has_answered() {
 }
 
 #[test]
+fn what_is_made_anew_keeps_the_focus() {
+    on_the_page(async |page: Page, bench: Bench| {
+        let fault = run(&bench.faultline, "lazy-sbrk.json").faults.remove(0);
+        page.open().await;
+        let buttons = [
+            format!("#page-table [data-pte='{}'] .slot", fault.pte_addr),
+            format!("#address-space [data-va='{}']", fault.stval),
+        ];
+        for button in &buttons {
+            let has_focus = format!("document.activeElement?.matches({})", json!(button));
+            page.eval(&format!(
+                "(it => (it.focus(), it.click(), 0))(document.querySelector({}))",
+                json!(button)
+            ))
+            .await;
+            let selected = format!("!!document.querySelector({}).closest('.selected')", json!(button));
+            page.until("the selection", &selected).await;
+            assert_eq!(page.eval(&has_focus).await, true, "{button} after it was pressed");
+            // The answer maps the page: its cell and its row look different, and so are made anew.
+            page.key("a").await;
+            assert_eq!(page.eval(&has_focus).await, true, "{button} after a step");
+            page.key("ArrowLeft").await;
+            page.click("#selected-clear").await;
+        }
+        page
+    });
+}
+
+#[test]
 fn the_guard_page_ends_the_program_and_not_the_kernel() {
     on_the_page(async |page: Page, bench: Bench| {
         let run = run(&bench.faultline, "guard-page.json");

@@ -6,7 +6,6 @@ use yew::prelude::*;
 
 use super::desk::Desk;
 use crate::layout::{Cell, CellState, Row};
-use crate::linked::Selection;
 use crate::snapshot::sp;
 use crate::state::Process;
 
@@ -29,7 +28,7 @@ impl Spot {
     }
 }
 
-/// A button for the page.
+/// A button for the page; a listener around it has to know what it selects.
 pub(super) fn cell(desk: &Desk, spot: &Spot, cell: &Cell) -> Html {
     let flags = cell.pte.map(|pte| pte.flags());
     let dirty = flags.is_some_and(|flags| flags.contains(PteFlags::D));
@@ -43,10 +42,9 @@ pub(super) fn cell(desk: &Desk, spot: &Spot, cell: &Cell) -> Html {
         spot.changed.contains(&cell.va).then_some("changed"),
         desk.linked.pages.contains(&cell.va).then_some("selected"),
     );
-    let label = label(cell, holds_sp, faults);
+    let label = AttrValue::from(label(cell, holds_sp, faults));
     html! {
-        <button type="button" {class} key={cell.va.get().to_string()} data-va={cell.va.to_string()} title={label.clone()} aria-label={label}
-            onclick={desk.selecting(Selection::Page(cell.va))}>
+        <button type="button" {class} key={cell.va.get().to_string()} data-va={cell.va.to_string()} title={label.clone()} aria-label={label}>
             { letter(cell.state) }
             if holds_sp { <small class="sp">{ "sp" }</small> }
         </button>

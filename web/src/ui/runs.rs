@@ -5,9 +5,9 @@ use faultline_abi::sv39::{FlagLetters, Pte, PteFlags};
 use yew::prelude::*;
 
 use super::desk::Desk;
+use super::pressed;
 use crate::arrangement::Showing;
 use crate::layout::{Run, runs};
-use crate::linked::Selection;
 use crate::words::bytes;
 
 /// The titles of the table's columns.
@@ -38,7 +38,7 @@ pub(super) fn show(desk: &Desk, showing: Showing) -> Html {
             } else if showing == Showing::Table {
                 { rows(&all) }
             } else {
-                <div class="areas" id="runs">{ for all.iter().map(|run| area(desk, run)) }</div>
+                <div class="areas" id="runs" onclick={pressed::selecting(desk)}>{ for all.iter().map(|run| area(desk, run)) }</div>
             }
         </>
     }
@@ -93,10 +93,9 @@ fn cell(desk: &Desk, va: VirtAddr, pte: Pte) -> Html {
         pte.flags().contains(PteFlags::D).then_some("dirty"),
         desk.linked.pages.contains(&va).then_some("selected"),
     );
-    let label = format!("page {va}: frame {}, {}", pte.ppn().base(), FlagLetters(pte));
+    let label = AttrValue::from(format!("page {va}: frame {}, {}", pte.ppn().base(), FlagLetters(pte)));
     html! {
-        <button type="button" {class} key={va.get().to_string()} data-va={va.to_string()} title={label.clone()} aria-label={label}
-            onclick={desk.selecting(Selection::Page(va))}>{ if user { "" } else { "k" } }</button>
+        <button type="button" {class} key={va.get().to_string()} data-va={va.to_string()} title={label.clone()} aria-label={label}>{ if user { "" } else { "k" } }</button>
     }
 }
 

@@ -7,6 +7,7 @@ use yew::prelude::*;
 use super::desk::{Desk, PaneProps};
 use super::page_cell::{Spot, cell, legend};
 use super::pane::{Pane, Views};
+use super::pressed;
 use super::runs;
 use super::shell::use_showing;
 use crate::arrangement::Showing;
@@ -139,7 +140,7 @@ fn picture(desk: &Desk, process: &Process) -> Html {
     };
     html! {
         <>
-            <div class="areas">{ for all.iter().map(row) }</div>
+            <div class="areas" onclick={pressed::selecting(desk)}>{ for all.iter().map(row) }</div>
             { legend(&spot, &all) }
         </>
     }

@@ -10,12 +10,12 @@ use super::desk::{Desk, PaneProps};
 use super::flags::Flags;
 use super::pages::PagedTable;
 use super::pane::{Pane, Views};
+use super::pressed;
 use super::roots::Roots;
 use super::shell::use_showing;
 use super::walk::{entry_link, frame_link};
 use crate::arrangement::Showing;
 use crate::layout::{Marks, TreeRow, tree_rows};
-use crate::linked::Selection;
 use crate::snapshot::{Entry, Table};
 
 /// Rows of the tree that are drawn.
@@ -60,7 +60,7 @@ fn tree(desk: &Desk, table: &Table, flipped: &UseStateHandle<BTreeSet<PhysAddr>>
                 { frame_link(desk, table.addr) }
             </p>
             <p class="hint" id="flag-letters">{ LETTERS }</p>
-            <div class="tree">{ for rows.iter().take(ROWS_MAX).map(|each| row(desk, each, flipped)) }</div>
+            <div class="tree" onclick={pressing(desk, flipped)}>{ for rows.iter().take(ROWS_MAX).map(|each| row(desk, each)) }</div>
             if more > 0 { <p class="hint">{ format!("and {more} more entries; the table has them all") }</p> }
         </>
     }
@@ -113,7 +113,7 @@ fn flat(desk: &Desk, table: &Table) -> Html {
     html! { <PagedTable id="page-table-rows" caption="Entries of the page tables" {count} {row} columns={COLUMNS} /> }
 }
 
-fn row(desk: &Desk, row: &TreeRow, flipped: &UseStateHandle<BTreeSet<PhysAddr>>) -> Html {
+fn row(desk: &Desk, row: &TreeRow) -> Html {
     let class = classes!(
         "row",
         format!("depth{}", row.depth),
@@ -126,41 +126,51 @@ fn row(desk: &Desk, row: &TreeRow, flipped: &UseStateHandle<BTreeSet<PhysAddr>>)
     let key = format!("{}:{}", row.level, row.va);
     html! {
         <div {class} {key} data-pte={row.pte_addr.to_string()}>
-            { toggle(row, flipped) }
-            <button type="button" class={classes!("slot", format!("l{}", row.level))} onclick={desk.selecting(Selection::Entry(row.pte_addr))}
+            { toggle(row) }
+            <button type="button" class={classes!("slot", format!("l{}", row.level))} data-entry={row.pte_addr.to_string()}
                 title={format!("entry {} of a table of level {}, at {}", row.index, row.level, row.pte_addr)}>{ row.index }</button>
             <Flags pte={row.pte} />
             { points_to(desk, row) }
             { status(row) }
-            <span class="at">{ entry_link(desk, row.pte_addr) }</span>
+            <span class="at">{ pressed::entry_link(desk, row.pte_addr) }</span>
         </div>
     }
 }
 
-fn toggle(row: &TreeRow, flipped: &UseStateHandle<BTreeSet<PhysAddr>>) -> Html {
+fn toggle(row: &TreeRow) -> Html {
     let Some(open) = row.open else { return html! { <span class="toggle" aria-hidden="true"></span> } };
-    let (flipped, table) = (flipped.clone(), row.pte_addr);
-    let flip = Callback::from(move |_: MouseEvent| {
-        let mut set = (*flipped).clone();
-        if !set.remove(&table) {
-            set.insert(table);
-        }
-        flipped.set(set);
-    });
     html! {
-        <button type="button" class="toggle" aria-expanded={open.to_string()} aria-label={format!("table below entry {}", row.index)} onclick={flip}>
+        <button type="button" class="toggle" data-flips={row.pte_addr.to_string()} aria-expanded={open.to_string()}
+            aria-label={format!("table below entry {}", row.index)}>
             { if open { "▾" } else { "▸" } }
         </button>
     }
+}
+
+/// Opens or closes a table where the pressed button is for that, and selects what it says elsewhere.
+fn pressing(desk: &Desk, flipped: &UseStateHandle<BTreeSet<PhysAddr>>) -> Callback<MouseEvent> {
+    let (flipped, select) = (flipped.clone(), pressed::selecting(desk));
+    Callback::from(move |event: MouseEvent| {
+        match pressed::button(&event).and_then(|button| pressed::address(&button, "data-flips")) {
+            Some(table) => {
+                let mut set = (*flipped).clone();
+                if !set.remove(&PhysAddr::new(table)) {
+                    set.insert(PhysAddr::new(table));
+                }
+                flipped.set(set);
+            }
+            None => select.emit(event),
+        }
+    })
 }
 
 fn points_to(desk: &Desk, row: &TreeRow) -> Html {
     let target = row.pte.ppn().base();
     if row.pte.is_leaf() {
         let size = if row.level > 0 { " (superpage)" } else { "" };
-        html! { <span><code>{ row.va.to_string() }</code>{ " → " }{ frame_link(desk, target) }{ size }</span> }
+        html! { <span><code>{ row.va.to_string() }</code>{ " → " }{ pressed::frame_link(desk, target) }{ size }</span> }
     } else if row.pte.is_pointer() {
-        html! { <span>{ "table " }{ frame_link(desk, target) }</span> }
+        html! { <span>{ "table " }{ pressed::frame_link(desk, target) }</span> }
     } else if row.pte.raw() == 0 {
         html! { <span class="hint">{ format!("{}: empty", row.va) }</span> }
     } else {
