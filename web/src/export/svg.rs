@@ -49,7 +49,7 @@ pub struct Outline {
 pub enum Shape {
     /// A box with a corner radius.
     Box(Frame, f64, Outline),
-    /// A word.
+    /// A word; it fills the width of its frame, where that has one.
     Word(Frame, Font, String),
     /// A drawing: the name of an SVG element, its geometry as attributes, and the matrix that places it.
     Drawing(&'static str, Vec<(String, String)>, [f64; 6], Outline),
@@ -103,15 +103,18 @@ fn write_shape(out: &mut String, shape: &Shape) -> fmt::Result {
     }
 }
 
-/// The letters stand on a line at four fifths of their height.
+/// The letters stand on a line at four fifths of their height, and fill the frame's width where that is known.
 fn write_word(out: &mut String, frame: &Frame, font: &Font, word: &str) -> fmt::Result {
     let Font { family, size, weight, fill } = font;
+    let length = match frame.width {
+        width if width > 0.0 => format!(r#" textLength="{width:.2}" lengthAdjust="spacingAndGlyphs""#),
+        _ => String::new(),
+    };
     writeln!(
         out,
-        r#"<text x="{:.2}" y="{:.2}" textLength="{:.2}" lengthAdjust="spacingAndGlyphs" font-family="{}" font-size="{size:.2}" font-weight="{}" fill="{}">{}</text>"#,
+        r#"<text x="{:.2}" y="{:.2}"{length} font-family="{}" font-size="{size:.2}" font-weight="{}" fill="{}">{}</text>"#,
         frame.x,
         frame.y + (frame.height - size) / 2.0 + size * 0.8,
-        frame.width,
         Escaped(family),
         Escaped(weight),
         Escaped(fill),
@@ -174,7 +177,8 @@ mod tests {
         let path = vec![("d".to_owned(), "M0 0L1 1".to_owned())];
         let shapes = [
             Shape::Box(frame, 4.0, outline(2.0)),
-            Shape::Word(frame, font, "fault".into()),
+            Shape::Word(frame, font.clone(), "fault".into()),
+            Shape::Word(Frame { width: 0.0, ..frame }, font, "chosen".into()),
             Shape::Drawing("path", path, [1.0, 0.0, 0.0, 1.0, 5.0, 6.0], outline(0.0)),
             Shape::Picture(frame, "data:image/png;base64,AA==".into()),
         ];
@@ -182,7 +186,8 @@ mod tests {
         for part in [
             r#"viewBox="0 0 100 50""#,
             r#"<rect x="1.00" y="2.00" width="30.00" height="16.00" rx="4.0" fill="none" stroke="red" stroke-width="2.00" stroke-dasharray="4.0"/>"#,
-            r#"<text x="1.00" y="13.00" textLength="30.00""#,
+            r#"<text x="1.00" y="13.00" textLength="30.00" lengthAdjust="spacingAndGlyphs" font-family"#,
+            r#"<text x="1.00" y="13.00" font-family"#,
             r#"font-family="&quot;Noto&quot;, serif""#,
             r#"<path transform="matrix(1.0000 0.0000 0.0000 1.0000 5.00 6.00)" d="M0 0L1 1" fill="none"/>"#,
             r#"href="data:image/png;base64,AA==""#,

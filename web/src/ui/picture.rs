@@ -138,7 +138,7 @@ impl Taker {
         }
     }
 
-    /// What a field holds, at its left.
+    /// What a field holds, at its left. How wide that is the browser does not tell.
     fn field(&mut self, element: &Element, style: &CssStyleDeclaration) {
         let text = match element.dyn_ref::<HtmlInputElement>() {
             Some(input) if matches!(&*input.type_(), "text" | "number" | "search") => input.value(),
@@ -152,7 +152,7 @@ impl Taker {
         };
         let frame = inset(self.frame(&element.get_bounding_client_rect()), 6.0);
         if !text.is_empty() {
-            self.shapes.push(Shape::Word(frame, font(style), text));
+            self.shapes.push(Shape::Word(Frame { width: 0.0, ..frame }, font(style), text));
         }
     }
 
