@@ -15,8 +15,9 @@ use faultline_web::catalogue;
 use native::{Run, run};
 use serde_json::json;
 
-/// The registers on the fault card.
+/// The registers on the fault card and the check that failed, which may be drawn later where it is out of sight.
 async fn card(page: &Page) -> [String; 4] {
+    page.at_ease().await;
     let first_word = |text: String| text.split_whitespace().next().unwrap_or_default().to_owned();
     let mut found = [const { String::new() }; 4];
     for (slot, id) in found.iter_mut().zip(["#scause", "#stval", "#sepc", "#check"]) {
