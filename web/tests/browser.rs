@@ -100,7 +100,7 @@ fn the_page_table_shows_the_new_entry_once_the_kernel_has_answered() {
 }
 
 #[test]
-fn what_is_made_anew_keeps_the_focus() {
+fn a_pressed_entry_or_page_keeps_the_focus_over_a_step() {
     on_the_page(async |page: Page, bench: Bench| {
         let fault = run(&bench.faultline, "lazy-sbrk.json").faults.remove(0);
         page.open().await;
@@ -118,7 +118,7 @@ fn what_is_made_anew_keeps_the_focus() {
             let selected = format!("!!document.querySelector({}).closest('.selected')", json!(button));
             page.until("the selection", &selected).await;
             assert_eq!(page.eval(&has_focus).await, true, "{button} after it was pressed");
-            // The answer maps the page: its cell and its row look different, and so are made anew.
+            // The answer maps the page: its cell and its row look different.
             page.key("a").await;
             assert_eq!(page.eval(&has_focus).await, true, "{button} after a step");
             page.key("ArrowLeft").await;

@@ -205,10 +205,10 @@ fn standing<'a, T>(
 where
     T: 'a,
 {
-    let mut at = 0;
+    let mut at = 0_usize;
     let is_before = |place: &Place, address| !matches!(place, Place::Frame(here) if *here >= address);
     frames.filter_map(move |(address, what)| {
-        let jump = at + jump(places.get(at), address);
+        let jump = at.saturating_add(jump(places.get(at), address));
         if places.get(jump) == Some(&Place::Frame(address)) {
             at = jump;
         }

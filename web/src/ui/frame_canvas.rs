@@ -28,7 +28,6 @@ pub(super) struct Props {
     /// What stands in each cell.
     pub places: Rc<Vec<Place>>,
     /// Whether it is not to be seen. It keeps its pixels then: for another canvas they have to be found and painted anew.
-    #[prop_or_default]
     pub hidden: bool,
 }
 
