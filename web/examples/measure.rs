@@ -8,7 +8,7 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 #[allow(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/browser_support/driver.rs"]
+#[path = "../tests/browser/support/driver.rs"]
 mod driver;
 
 #[cfg(not(target_arch = "wasm32"))]

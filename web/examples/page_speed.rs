@@ -7,8 +7,8 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 #[allow(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/browser_support/mod.rs"]
-mod browser_support;
+#[path = "../tests/browser/support/mod.rs"]
+mod support;
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() {
@@ -31,7 +31,7 @@ mod figures {
     use fantoccini::wd::TimeoutConfiguration;
     use serde_json::{Value, json};
 
-    use super::browser_support::{Browser, Page};
+    use super::support::{Browser, Page};
 
     /// Milliseconds from the start of the navigation until the first page fault is drawn on its card.
     const FIRST_FAULT: &str = "new Promise(done => {

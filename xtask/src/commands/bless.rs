@@ -22,7 +22,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if options.screens {
         test::bless_screens()?;
-        ui::note("look at every picture in web/tests/screens before you commit it");
+        ui::note("look at every picture in web/tests/browser/screens before you commit it");
         return Ok(ExitCode::SUCCESS);
     }
     guest::build()?;

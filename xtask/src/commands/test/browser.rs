@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use anyhow::Result;
 
-use super::{Outcome, native, results};
+use super::{Outcome, results};
 use crate::{
     axe,
     browser::{self, Browser},
@@ -27,7 +27,7 @@ pub(super) fn run() -> Result<Outcome> {
         }
     };
     let cargo = || -> Result<Command> {
-        let mut cargo = tests(&browser, &dist, &server.url(), |name| name.starts_with(native::BROWSER))?;
+        let mut cargo = tests(&browser, &dist, &server.url())?;
         cargo.envs(axe.as_ref().map(|axe| ("FAULTLINE_AXE", axe)));
         Ok(cargo)
     };
@@ -35,7 +35,7 @@ pub(super) fn run() -> Result<Outcome> {
     if worth_a_second_look(&count) {
         ui::warn("failed tests of the page are run again, alone");
         let mut again = cargo()?;
-        again.args(["--", "--exact", "--test-threads", "1"]).args(&count.failures);
+        again.args(["--exact", "--test-threads", "1"]).args(&count.failures);
         count.correct(results::of_cargo_test(&mut again)?);
     }
     count.check("a first visit stays within the budget", sizes::of(&dist)?.check());
@@ -59,19 +59,19 @@ fn worth_a_second_look(count: &results::Count) -> bool {
 pub(crate) fn bless_screens() -> Result<()> {
     let dist = web::build(web::Profile::Published)?;
     let server = server::start(&dist, [0])?;
-    let mut cargo = tests(&browser::ensure()?, &dist, &server.url(), |name| name == SCREENS)?;
-    process::run(cargo.env("FAULTLINE_BLESS_SCREENS", "1"))
+    let mut cargo = tests(&browser::ensure()?, &dist, &server.url())?;
+    process::run(cargo.arg(SCREENS).env("FAULTLINE_BLESS_SCREENS", "1"))
 }
 
 /// The tests that compare pictures.
-const SCREENS: &str = "browser_screens";
+const SCREENS: &str = "screens::";
 
-/// Cargo with the tests of these files, and an environment that says where everything is.
-fn tests(browser: &Browser, dist: &Path, url: &str, wanted: impl Fn(&str) -> bool) -> Result<Command> {
+/// Cargo with the tests in a browser, ready for arguments of theirs, and an environment that says where everything is.
+fn tests(browser: &Browser, dist: &Path, url: &str) -> Result<Command> {
     let faultline = machine::build()?;
     let mut cargo = Command::new(toolchain::host_cargo());
-    cargo.args(["test", "--no-fail-fast", "--package", "faultline-web"]).current_dir(workspace::root());
-    cargo.args(native::test_files(wanted)?);
+    cargo.args(["test", "--package", "faultline-web", "--test", "browser", "--"]);
+    cargo.current_dir(workspace::root());
     cargo.env("FAULTLINE_URL", url).env("FAULTLINE_BIN", faultline);
     cargo.env("FAULTLINE_GUEST", workspace::guest_images());
     cargo.env("CHROMIUM", &browser.chromium).env("CHROMEDRIVER", &browser.chromedriver);

@@ -17,9 +17,6 @@ const FIRMWARE: [(&str, &str); 2] = [
 const BINUTILS: &str = "binutils-riscv64-unknown-elf";
 const OBJDUMP: &str = "riscv64-unknown-elf-objdump";
 
-/// How the names of the page's test files begin that need a browser; they are a suite of their own.
-pub(super) const BROWSER: &str = "browser";
-
 pub(super) fn run() -> Result<Outcome> {
     let images = guest::build()?;
     if let Err(missing) = super::needed(firmware())? {
@@ -46,21 +43,14 @@ fn rest() -> Vec<String> {
     ["--workspace", "--exclude", "xtask", "--exclude", "faultline-web"].map(str::to_owned).into()
 }
 
-/// All of the page's tests but those in a browser.
+/// All of the page's tests but those in a browser, which are a folder with a program of its own.
 fn page() -> Result<Vec<String>> {
     let mut arguments = ["--package", "faultline-web", "--lib", "--bins"].map(str::to_owned).to_vec();
-    arguments.extend(test_files(|name| !name.starts_with(BROWSER))?);
-    Ok(arguments)
-}
-
-/// Cargo's arguments for the page's test files whose names are wanted.
-pub(super) fn test_files(wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
-    let mut arguments = Vec::new();
     let folder = workspace::root().join("web/tests");
     for entry in fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))? {
         let file = entry?.path();
-        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        if file.is_file() && wanted(&name) {
+        if file.is_file() {
+            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             arguments.extend(["--test".to_owned(), name]);
         }
     }

@@ -1,12 +1,8 @@
 //! The page's modes in a real browser: predict, compare, presenter, embed, export, print.
-#![cfg(not(target_arch = "wasm32"))]
-#![allow(dead_code, reason = "each test file uses a part of what they share")]
-
-mod browser_support;
 
 use std::path::PathBuf;
 
-use browser_support::{Bench, Page, on_the_page};
+use crate::support::{Bench, Page, on_the_page};
 use serde_json::{Value, json};
 
 /// Opens the menu of the modes and presses one of its buttons.

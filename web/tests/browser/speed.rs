@@ -1,12 +1,8 @@
 //! How fast the page is for its user: the first page fault on the screen, a step, pictures a second.
 //!
 //! The figures are printed; the bounds are several times what an idle machine needs, so that a busy one passes.
-#![cfg(not(target_arch = "wasm32"))]
-#![allow(dead_code, reason = "each test file uses a part of what they share")]
 
-mod browser_support;
-
-use browser_support::{Bench, Page, on_the_page};
+use crate::support::{Bench, Page, on_the_page};
 use serde_json::{Value, json};
 
 /// Milliseconds from the start of the navigation until the first page fault stands on the fault card.

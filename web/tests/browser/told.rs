@@ -1,12 +1,7 @@
 //! Every pane says in a sentence what it shows, and what it shows as a picture it also has as a table.
-#![cfg(not(target_arch = "wasm32"))]
-#![allow(dead_code, reason = "each test file uses a part of what they share")]
 
-mod browser_support;
-mod native;
-
-use browser_support::{Bench, Page, on_the_page};
-use native::run;
+use crate::support::native::run;
+use crate::support::{Bench, Page, on_the_page};
 use serde_json::{Value, json};
 
 /// The panes that there are, and the timeline, which is none but shows as much.

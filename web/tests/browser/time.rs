@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use fantoccini::Locator;
 use serde_json::json;
 
-use crate::browser_panes::scenario_file;
-use crate::browser_support::{Page, on_the_page};
+use crate::panes::scenario_file;
+use crate::support::{Page, on_the_page};
 
 impl Page {
     /// Searches by a button and says what came of it.

@@ -5,15 +5,11 @@
 //! What is compared is therefore coarse: the mean colour of squares of 16 pixels, each of which may lie two squares away.
 //! What it finds is a style sheet that is missing, a pane that is gone or has another colour, a column that
 //! wraps, a theme that does not hold.
-#![cfg(not(target_arch = "wasm32"))]
-#![allow(dead_code, reason = "each test file uses a part of what they share")]
-
-mod browser_support;
 
 use std::path::{Path, PathBuf};
 
-use browser_support::picture::Picture;
-use browser_support::{Bench, Page, on_the_page};
+use crate::support::picture::Picture;
+use crate::support::{Bench, Page, on_the_page};
 use serde_json::json;
 
 /// A phone, a projector, a laptop, a screen with four times as many pixels as most.
@@ -22,7 +18,7 @@ const SIZES: [(u32, u32); 4] = [(360, 740), (1024, 768), (1280, 900), (3840, 216
 const TOLERANCE: f64 = 0.15;
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/screens")
 }
 
 /// Takes the page's picture at every size and in both themes; those that differ from the reference.

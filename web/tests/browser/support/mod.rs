@@ -2,6 +2,7 @@
 
 mod driver;
 pub(crate) mod host;
+pub(crate) mod native;
 pub(crate) mod picture;
 
 use std::future::Future;

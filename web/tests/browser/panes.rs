@@ -3,7 +3,7 @@
 use faultline_web::arrangement::PANES;
 use serde_json::json;
 
-use crate::browser_support::{Bench, Page, on_the_page};
+use crate::support::{Bench, Page, on_the_page};
 
 impl Page {
     /// Opens a pane that is folded.

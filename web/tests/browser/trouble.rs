@@ -1,10 +1,6 @@
 //! What the page does when the browser refuses it something: storage, a worker, an address that leads nowhere.
-#![cfg(not(target_arch = "wasm32"))]
-#![allow(dead_code, reason = "each test file uses a part of what they share")]
 
-mod browser_support;
-
-use browser_support::{Bench, Page, assert_same, on_the_page};
+use crate::support::{Bench, Page, assert_same, on_the_page};
 use serde_json::json;
 
 /// A script that runs in every page before its own.

@@ -1,17 +1,12 @@
 //! Other machines than the usual one, in a real browser: four levels of page tables, several harts, a kernel that
 //! tells nothing.
-#![cfg(not(target_arch = "wasm32"))]
-#![allow(dead_code, reason = "each test file uses a part of what they share")]
-
-mod browser_support;
-mod foreign;
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use browser_support::host::Host;
-use browser_support::{Bench, Page, on_the_page};
+use crate::support::host::Host;
+use crate::support::{Bench, Page, on_the_page};
 use lzma_rust2::{LzmaOptions, LzmaWriter};
 use serde_json::{Value, json};
 
@@ -26,7 +21,7 @@ impl Copy {
         let images =
             fs::read_dir(&copy.0).expect("it was copied").flatten().map(|entry| entry.path().join("images"));
         for images in images.filter(|folder| folder.is_dir()) {
-            fs::write(images.join("foreign.elf.lzma"), packed(&foreign::kernel()))
+            fs::write(images.join("foreign.elf.lzma"), packed(&crate::foreign::kernel()))
                 .expect("the disk has room");
         }
         copy
@@ -76,7 +71,7 @@ fn a_foreign_kernel_on_two_harts_with_four_levels_is_shown_by_every_pane() {
         page.open().await;
         page.eval(&format!(
             "document.body.dispatchEvent((t => (t.setData('text', {}), new ClipboardEvent('paste', {{clipboardData: t, bubbles: true, cancelable: true}})))(new DataTransfer()))",
-            json!(foreign::SCENARIO)
+            json!(crate::foreign::SCENARIO)
         ))
         .await;
         page.until("four levels", "!!document.querySelector('#fault-card .split.sv48')").await;
@@ -101,7 +96,7 @@ fn a_foreign_kernel_on_two_harts_with_four_levels_is_shown_by_every_pane() {
         for hart in 0..2_u64 {
             let hart_number = usize::try_from(hart).expect("it is small");
             page.choose("harts", 1 + hart_number).await;
-            let expected = json!(format!("{:#x}", foreign::STORED + hart * 4096));
+            let expected = json!(format!("{:#x}", crate::foreign::STORED + hart * 4096));
             page.until("its register", &format!("[...document.querySelectorAll('.registers div')].some(each => each.textContent.startsWith('a0') && each.textContent.includes({expected}))")).await;
         }
         assert_ne!(register(&page, "a0").await, Value::Null);

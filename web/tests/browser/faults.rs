@@ -1,18 +1,8 @@
-//! The page in a real browser, compared with the native command.
-//!
-//! `cargo xtask test web` builds and serves the page, and says in the environment where everything
-//! is; without that the tests are skipped, loudly, except on a CI machine.
-#![cfg(not(target_arch = "wasm32"))]
-#![allow(dead_code, unused_imports, reason = "each test file uses a part of what they share")]
+//! Page faults, and the ways through a run, compared with the native command.
 
-mod browser_panes;
-mod browser_support;
-mod browser_time;
-mod native;
-
-use browser_support::{Bench, Page, assert_same, on_the_page};
+use crate::support::native::{Run, run};
+use crate::support::{Bench, Page, assert_same, on_the_page};
 use faultline_web::catalogue;
-use native::{Run, run};
 use serde_json::json;
 
 /// The registers on the fault card and the check that failed, which may be drawn later where it is out of sight.

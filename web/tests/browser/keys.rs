@@ -1,10 +1,6 @@
 //! Every key and every button: each is pressed, and each does something.
-#![cfg(not(target_arch = "wasm32"))]
-#![allow(dead_code, reason = "each test file uses a part of what they share")]
 
-mod browser_support;
-
-use browser_support::{Bench, Page, on_the_page};
+use crate::support::{Bench, Page, on_the_page};
 use serde_json::{Value, json};
 
 /// A key as the help names it: how it is typed, what must be done before it means anything, and what
@@ -162,7 +158,7 @@ fn the_keys_of_the_browser_stay_the_browsers() {
 /// Presses everything there is until nothing is left that was not pressed, and gives what did nothing; where
 /// something was left over by an earlier visit, only until that is pressed.
 async fn press_everything(page: &Page, left_over: &Value) -> Value {
-    let script = format!("{}; return pressEverything({left_over})", include_str!("browser_support/crawl.js"));
+    let script = format!("{}; return pressEverything({left_over})", include_str!("support/crawl.js"));
     page.browser.devtools("Page.setDownloadBehavior", json!({"behavior": "deny"})).await;
     let client = &page.browser.client;
     client

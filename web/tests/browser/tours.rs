@@ -1,14 +1,10 @@
 //! Every tour from its first note to its last, by the page's own keys. What a note says is checked against the
 //! tables of the panes at that moment: the claims stand in `tours/`, a file for each scenario.
-#![cfg(not(target_arch = "wasm32"))]
-#![allow(dead_code, reason = "each test file uses a part of what they share")]
-
-mod browser_support;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use browser_support::{Bench, Page, on_the_page};
+use crate::support::{Bench, Page, on_the_page};
 use faultline_abi::scenario::{Note, Scenario};
 use faultline_web::catalogue;
 use serde_json::json;
@@ -41,7 +37,7 @@ const HEADINGS: [(&str, &[&str]); 17] = [
 type Claims = BTreeMap<String, Vec<String>>;
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tours")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/tours")
 }
 
 fn scenario(file: &str) -> Scenario {

@@ -1,11 +1,7 @@
 //! The page on a plain static host: from a sub-path, without our headers, without a network.
-#![cfg(not(target_arch = "wasm32"))]
-#![allow(dead_code, reason = "each test file uses a part of what they share")]
 
-mod browser_support;
-
-use browser_support::host::Host;
-use browser_support::{Bench, Page, on_the_page};
+use crate::support::host::Host;
+use crate::support::{Bench, Page, assert_same, on_the_page};
 
 #[test]
 fn the_page_works_from_a_sub_path_and_offline_after_the_first_visit() {
@@ -18,7 +14,7 @@ fn the_page_works_from_a_sub_path_and_offline_after_the_first_visit() {
         let sent = host.sent();
         host.go_away();
         page.open().await;
-        browser_support::assert_same(&page.panes().await, &first);
+        assert_same(&page.panes().await, &first);
         page.press("next-fault").await;
         assert_eq!(host.sent(), sent);
         // Scenarios that were never looked at are there too.
