@@ -1,6 +1,6 @@
 //! No warning, from compiler or clippy, in any crate for any target that it is built for.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::Result;
 
@@ -15,11 +15,10 @@ pub(super) fn run() -> Result<Outcome> {
     let mut count = Count::default();
     count.check("no warnings on the host", process::run(&mut host()));
     let guest = ["--package", "faultline-kernel", "--package", "faultline-user", "--lib", "--bins"];
-    count.check("no warnings in the guest", target(Target::Guest, &guest));
-    count.check(
-        "no warnings in the page",
-        target(Target::Web, &["--package", "faultline-web", "--lib", "--bins"]),
-    );
+    let page = ["--package", "faultline-web", "--lib", "--bins"];
+    count
+        .check("no warnings in the guest", target(Target::Guest, "guest", &workspace::guest_build(), &guest));
+    count.check("no warnings in the page", target(Target::Web, "web", &workspace::web_build(), &page));
     Ok(Outcome::Ran(count))
 }
 
@@ -31,11 +30,11 @@ fn host() -> Command {
     cargo
 }
 
-fn target(target: Target, packages: &[&str]) -> Result<()> {
+/// Where the same is built, in the profile that it is built in: build scripts and procedural macros are compiled once.
+fn target(target: Target, profile: &str, folder: &Path, packages: &[&str]) -> Result<()> {
     let compiler = toolchain::ensure(target)?;
     let mut clippy = compiler.clippy(target)?;
-    clippy.args(packages).args(["--target", target.triple()]);
-    // Apart from the builds, whose compiler flags are others.
-    clippy.arg("--target-dir").arg(workspace::target().join("lint"));
+    clippy.args(packages).args(["--target", target.triple(), "--profile", profile]);
+    clippy.arg("--target-dir").arg(folder);
     process::run(clippy.args(["--", "--deny", "warnings"]))
 }
