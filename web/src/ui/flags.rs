@@ -15,8 +15,9 @@ pub(super) struct Props {
 
 /// The letters, highest bit first; a set bit is filled, a clear one shows a dash.
 ///
-/// There are dozens of them on the page. So they are made from text, letters that look alike share an element, and tabs
-/// keep them at equal distances.
+/// There are dozens of them on the page. So they are made from text, letters that look alike share an element, and the
+/// width of spaces keeps them at equal distances. (Tabs do not in Firefox, which takes their stops from elsewhere where
+/// an element has a margin.)
 #[component]
 pub(super) fn Flags(props: &Props) -> Html {
     let text = FlagLetters(props.pte).to_string();
@@ -28,7 +29,7 @@ pub(super) fn Flags(props: &Props) -> Html {
     let html = format!(
         r#"<span class="flags" role="img" aria-label="{}" title="{text}">{}</span>"#,
         spoken(&text),
-        runs.join("\t")
+        runs.join(" ")
     );
     Html::from_html_unchecked(html.into())
 }
@@ -45,7 +46,7 @@ const fn look((letter, is_guilty): (char, bool)) -> &'static str {
 
 fn run(letters: &[(char, bool)]) -> String {
     let text: Vec<String> = letters.iter().map(|(letter, _)| letter.to_string()).collect();
-    match (look(letters[0]), text.join("\t")) {
+    match (look(letters[0]), text.join(" ")) {
         ("", text) => text,
         (class, text) => format!(r#"<span class="{class}">{text}</span>"#),
     }
