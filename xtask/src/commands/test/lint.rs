@@ -14,11 +14,8 @@ use crate::{
 pub(super) fn run() -> Result<Outcome> {
     let mut count = Count::default();
     count.check("no warnings on the host", process::run(&mut host()));
-    let guest = ["--package", "faultline-kernel", "--package", "faultline-user", "--lib", "--bins"];
-    let page = ["--package", "faultline-web", "--lib", "--bins"];
-    count
-        .check("no warnings in the guest", target(Target::Guest, "guest", &workspace::guest_build(), &guest));
-    count.check("no warnings in the page", target(Target::Web, "web", &workspace::web_build(), &page));
+    count.check("no warnings in the guest", guest());
+    count.check("no warnings in the page", page());
     Ok(Outcome::Ran(count))
 }
 
@@ -30,11 +27,20 @@ fn host() -> Command {
     cargo
 }
 
+fn guest() -> Result<()> {
+    let packages = ["faultline-kernel", "faultline-user"];
+    target(Target::Guest, "guest", &workspace::guest_build(), &packages)
+}
+
+fn page() -> Result<()> {
+    target(Target::Web, "web", &workspace::web_build(), &["faultline-web"])
+}
+
 /// Where the same is built, in the profile that it is built in: build scripts and procedural macros are compiled once.
 fn target(target: Target, profile: &str, folder: &Path, packages: &[&str]) -> Result<()> {
     let compiler = toolchain::ensure(target)?;
     let mut clippy = compiler.clippy(target)?;
-    clippy.args(packages).args(["--target", target.triple(), "--profile", profile]);
-    clippy.arg("--target-dir").arg(folder);
+    clippy.args(packages.iter().flat_map(|package| ["--package", package])).args(["--lib", "--bins"]);
+    clippy.args(["--target", target.triple(), "--profile", profile, "--target-dir"]).arg(folder);
     process::run(clippy.args(["--", "--deny", "warnings"]))
 }
