@@ -246,9 +246,14 @@ fn while_it_runs_the_page_is_told_no_more_than_it_can_show() {
     assert_eq!(stops(&desk.engine.command(Command::Pause)), 1, "where it stops is always told");
 }
 
+fn foreign_kernel() -> Fetched {
+    let scenario = Fetched::scenario("foreign.json", foreign::SCENARIO.as_bytes());
+    Fetched::new(scenario.expect("the scenario is valid"), foreign::kernel(), None)
+}
+
 #[test]
 fn a_foreign_kernel_with_four_levels_and_two_harts_has_its_cards() {
-    let mut desk = Desk::boot(Load::default(), foreign::fetched());
+    let mut desk = Desk::boot(Load::default(), foreign_kernel());
     let root = PhysAddr::new(DRAM_BASE + foreign::ROOT * 4096);
     let first = desk.card().hart;
     for ordinal in 0..2 {

@@ -7,7 +7,6 @@
 
 mod delivery;
 mod faults;
-#[allow(dead_code, reason = "the engine's tests use more of it")]
 #[path = "../foreign/mod.rs"]
 mod foreign;
 mod keys;

@@ -4,7 +4,6 @@
 use faultline_abi::board::DRAM_BASE;
 use faultline_machine::encode::encode;
 use faultline_machine::insn::{Insn, Op};
-use faultline_web::engine::Fetched;
 
 /// Where hart 0 stores; hart 1 stores one page above.
 pub(crate) const STORED: u64 = 0x2000;
@@ -22,12 +21,6 @@ pub(crate) const SCENARIO: &str = r#"{
     "machine": { "memory_mib": 16, "harts": 2, "max_instructions": "0x4000" },
     "images": { "kernel": { "name": "foreign.elf" } }
 }"#;
-
-/// The scenario and the kernel.
-pub(crate) fn fetched() -> Fetched {
-    let scenario = Fetched::scenario("foreign.json", SCENARIO.as_bytes()).expect("the scenario is valid");
-    Fetched::new(scenario, kernel(), None)
-}
 
 /// The kernel alone.
 pub(crate) fn kernel() -> Vec<u8> {
